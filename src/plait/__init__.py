@@ -1,0 +1,68 @@
+"""plait weaves columns of any kind into one PyTorch model that answers many questions at once.
+
+Nothing heavy is imported until a name is used: ``import plait`` costs next to nothing, and
+``plait --help`` needs no PyTorch.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import (
+        balancing as balancing,
+        data as data,
+        fusion as fusion,
+        modalities as modalities,
+        sharing as sharing,
+        tasks as tasks,
+        training as training,
+    )
+    from ._config import Config as Config
+    from ._learner import Learner as Learner, load as load
+    from ._model import Model as Model
+    from .data import Batch as Batch, Masked as Masked, Table as Table
+    from .modalities import (
+        Categorical as Categorical,
+        Datetime as Datetime,
+        Image as Image,
+        Numeric as Numeric,
+        Tags as Tags,
+        Text as Text,
+        Vector as Vector,
+    )
+    from .schema import Schema as Schema
+    from .tasks import (
+        Binary as Binary,
+        Multiclass as Multiclass,
+        MultiLabel as MultiLabel,
+        Ordinal as Ordinal,
+        Regression as Regression,
+    )
+    from .training import Trainer as Trainer, Training as Training, train_step as train_step
+
+__version__ = "0.1.0"
+
+_ROOMS = ("balancing", "data", "fusion", "modalities", "sharing", "tasks", "training")
+_NAMES = {
+    "_config": ("Config",),
+    "_learner": ("Learner", "load"),
+    "_model": ("Model",),
+    "data": ("Batch", "Masked", "Table"),
+    "modalities": ("Categorical", "Datetime", "Image", "Numeric", "Tags", "Text", "Vector"),
+    "schema": ("Schema",),
+    "tasks": ("Binary", "Multiclass", "MultiLabel", "Ordinal", "Regression"),
+    "training": ("Trainer", "Training", "train_step"),
+}
+_HOME = {name: room for room, names in _NAMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f".{name}", __name__)
+    if name in _HOME:
+        return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    raise AttributeError(f"module 'plait' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ROOMS, *_HOME})

@@ -1,0 +1,174 @@
+"""A model on disk: schema, choices, weights, and a manifest that vouches for them."""
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from ._errors import ArtifactError
+from .schema import Schema
+
+FORMAT = 1
+PARTS = ("schema.json", "config.json", "weights.safetensors")
+LARGEST_JSON = 256 * 2**20
+
+
+def save(
+    path: str | Path,
+    schema: Schema,
+    model: nn.Module,
+    config: Mapping[str, Any],
+    log: Iterable[Mapping[str, Any]] = (),
+    overwrite: bool = False,
+) -> Path:
+    """Write a model as a folder, whole or not at all.
+
+    Everything is written beside the folder first, brought to the disk and then renamed, so that a
+    reader never finds half a model.
+
+    Args:
+        path: The folder.
+        schema: The fitted schema.
+        model: Whose weights are written.
+        config: All choices of the run, for ``config.json``.
+        log: Records for ``log.jsonl``.
+        overwrite: Whether a model that is already there may be replaced.
+
+    Raises:
+        ArtifactError: If there is something else, or a model that must not be replaced.
+    """
+    target = Path(path).expanduser().absolute()
+    check_free(target, overwrite)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    draft.mkdir()
+    try:
+        weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
+        save_file(weights, draft / "weights.safetensors")
+        _write(draft / "schema.json", json.dumps(schema.to_dict(), indent=1, ensure_ascii=False))
+        _write(draft / "config.json", json.dumps(config, indent=1, ensure_ascii=False))
+        _write(draft / "log.jsonl", "".join(json.dumps(line) + "\n" for line in log))
+        files = {part: _digest(draft / part) for part in PARTS}
+        manifest = {"format": FORMAT, "sha256": files, "versions": _versions()}
+        _write(draft / "manifest.json", json.dumps(manifest, indent=1))
+        for part in draft.iterdir():
+            _sync(part)
+        _sync(draft)
+        _replace(draft, target)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return target
+
+
+def check_free(target: Path, overwrite: bool) -> None:
+    """Refuse a place where something stands that must not be replaced.
+
+    Raises:
+        ArtifactError: If there is such a thing.
+    """
+    if not target.exists():
+        return
+    if not (target / "manifest.json").is_file():
+        raise ArtifactError(
+            f"{str(target)!r} should be free or hold a saved model. Found something else. Choose "
+            "another name."
+        )
+    if not overwrite:
+        raise ArtifactError(
+            f"There is a model in {str(target)!r} already. Choose another name, or allow it to be "
+            "replaced (`overwrite=True`, `--overwrite`)."
+        )
+
+
+def load(
+    path: str | Path, own: Iterable[type] = ()
+) -> tuple[Schema, dict[str, Any], dict[str, Any]]:
+    """Read a model's schema, choices and weights. Nothing in the folder can run code.
+
+    Args:
+        path: The folder.
+        own: Your own modality and task classes that the schema may name.
+
+    Raises:
+        ArtifactError: If the folder holds no model, or a part is missing, damaged or newer.
+    """
+    folder = Path(path).expanduser()
+    if not (folder / "manifest.json").is_file():
+        raise ArtifactError(
+            f"{str(folder)!r} should be the folder of a saved model. There is no "
+            f"{'manifest.json in it' if folder.is_dir() else 'such folder'}."
+        )
+    manifest = _read(folder / "manifest.json")
+    if manifest.get("format") != FORMAT:
+        raise ArtifactError(
+            f"{str(folder)!r} should be of format {FORMAT}. Found {manifest.get('format')!r}. "
+            "Load it with the version of plait that saved it."
+        )
+    for part in PARTS:
+        if not (folder / part).is_file():
+            raise ArtifactError(f"{part!r} is missing in {str(folder)!r}. Copy the whole folder.")
+        if _digest(folder / part) != manifest.get("sha256", {}).get(part):
+            raise ArtifactError(
+                f"{part!r} in {str(folder)!r} is not the file that was saved: its SHA-256 differs. "
+                "It is damaged or was changed; take another copy."
+            )
+    try:
+        weights = load_file(folder / "weights.safetensors")
+    except SafetensorError as error:
+        raise ArtifactError(f"The weights in {str(folder)!r} cannot be read: {error}") from error
+    schema = Schema.from_dict(_read(folder / "schema.json"), own)
+    return schema, _read(folder / "config.json"), weights
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in ("plait", "torch", "numpy", "pyarrow", "tokenizers")}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if path.stat().st_size > LARGEST_JSON:
+        raise ArtifactError(f"{str(path)!r} is larger than {LARGEST_JSON:,} bytes.")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ArtifactError(f"{str(path)!r} is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ArtifactError(f"{str(path)!r} should hold a mapping. Found {type(found).__name__}.")
+    return found
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():  # Windows brings a folder to the disk by itself
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _replace(draft: Path, target: Path) -> None:
+    if not target.exists():
+        draft.rename(target)
+        return
+    old = target.with_name(f".{target.name}.{secrets.token_hex(4)}.old")
+    target.rename(old)
+    draft.rename(target)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,272 @@
+"""The whole way from a table to answers, in the manner of scikit-learn."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from . import _artifact
+from ._assemble import assemble, described
+from ._config import Config
+from ._errors import ConfigError, NotFittedError
+from ._evaluate import Evaluation, evaluate
+from ._model import Model
+from .data import Note, Pack, Table
+from .schema import Schema
+from .training import Callback, History, Trainer, Training, outputs
+
+CHUNK = 16_384
+"""Rows that are packed at a time to predict."""
+
+
+class Learner:
+    """One model for several targets of a table, from columns of any kind.
+
+    Use it when the table is the starting point. For a network in a loop of your own take
+    :class:`~plait.Schema` and :class:`~plait.Model`.
+
+    Args:
+        targets: The names of the target columns, or a mapping from each to a task
+            (``plait.Regression(log=True)``), the name of a task type, or None for a guess.
+        inputs: What is known better than a guess: from a column to a modality
+            (``plait.Text(max_length=64)``), the name of one, its options, or ``"ignore"``.
+        fusion: How inputs are joined: a name in :mod:`plait.fusion`, a mapping
+            ``{"name": ..., option: ...}``, or a class of your own.
+        sharing: What tasks share, likewise from :mod:`plait.sharing`.
+        balancing: How losses are balanced, likewise from :mod:`plait.balancing`.
+        width: Size of a token; None chooses by the number of rows.
+        training: The choices of the loop.
+        valid: The share of rows that is held back to choose the best weights by.
+        seed: Of everything random.
+        budget: How long training may take: seconds, or text like ``"20m"``.
+
+    Example:
+        >>> table = {"size": list(range(100)), "price": [3.0 * n for n in range(100)]}
+        >>> learner = Learner(targets=["price"], training=Training(epochs=2))
+        >>> answers = learner.fit(table).predict({"size": [10, 20]})
+        >>> sorted(answers), len(answers["price"])
+        (['price'], 2)
+    """
+
+    def __init__(
+        self,
+        targets: Sequence[str] | Mapping[str, Any],
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        fusion: Any = "Attention",
+        sharing: Any = "Bottom",
+        balancing: Any = "Sum",
+        width: int | None = None,
+        training: Training | None = None,
+        valid: float = 0.1,
+        seed: int = 0,
+        budget: str | float | None = None,
+    ) -> None:
+        self.targets, self.inputs = targets, dict(inputs or {})
+        self.fusion, self.sharing, self.balancing = fusion, sharing, balancing
+        self.width, self.training = width, training or Training()
+        self.valid, self.seed, self.budget = valid, seed, budget
+        self._schema: Schema | None = None
+        self._model: Model | None = None
+        self._history: History | None = None
+        self._config: dict[str, Any] = {}
+        self._notes: tuple[Note, ...] = ()
+
+    @classmethod
+    def from_config(cls, config: Config) -> "Learner":
+        """A learner with the choices of a configuration."""
+        return cls(
+            config.targets,
+            config.inputs,
+            fusion=config.fusion,
+            sharing=config.sharing,
+            balancing=config.balancing,
+            width=config.model.width,
+            training=config.training,
+            valid=config.data.valid,
+            seed=config.seed,
+            budget=config.budget,
+        )
+
+    def fit(
+        self,
+        data: Any,
+        valid: Any = None,
+        *,
+        root: str | Path | None = None,
+        callbacks: Sequence[Callback] = (),
+    ) -> "Learner":
+        """Learn from a table; missing inputs and labels are fine.
+
+        Args:
+            data: Whatever holds a table (see :meth:`plait.data.Table.of`).
+            valid: A table to choose the best weights by; left out, a share of ``data``.
+            root: The folder that paths of pictures start from; left out, that of the file.
+            callbacks: Who looks on.
+
+        Raises:
+            DataError: If the table or a column cannot be used; all problems at once.
+            NonFiniteError: If a loss is not finite, before the optimizer steps.
+        """
+        train, held = self._split(Table.of(data, root), valid, root)
+        declared = Schema.infer(train, self.targets, self.inputs)
+        schema = declared.fit(train)
+        packed = schema.pack(train)
+        checked = schema.pack(held) if held is not None else None
+        width = self.width or _width(len(train))
+        with torch.random.fork_rng([]):
+            torch.manual_seed(self.seed)
+            model, balancer = assemble(schema, width, self.fusion, self.sharing, self.balancing)
+        settings = self.training.resolve(len(train))
+        seconds = Config(budget=self.budget).seconds
+        trainer = Trainer(schema, settings, self.seed, seconds, tuple(callbacks))
+        self._history = trainer.fit(model, packed, checked, balancer)
+        self._schema, self._model, self._notes = schema, model, packed.notes
+        self._config = described(self._choices(), declared, settings, width)
+        return self
+
+    def _choices(self) -> dict[str, Any]:
+        return {
+            "fusion": self.fusion,
+            "sharing": self.sharing,
+            "balancing": self.balancing,
+            "data": {"valid": self.valid},
+            "seed": self.seed,
+            "budget": self.budget,
+        }
+
+    def _split(
+        self, table: Table, valid: Any, root: str | Path | None
+    ) -> tuple[Table, Table | None]:
+        if valid is not None:
+            return table, Table.of(valid, root)
+        if not 0 <= self.valid < 1:
+            raise ConfigError(f"`valid` should be a share of the rows. Got {self.valid!r}.")
+        held = min(round(self.valid * len(table)), 10_000)
+        if not held:
+            return table, None
+        order = np.random.default_rng(self.seed).permutation(len(table))
+        return table.take(np.sort(order[held:])), table.take(np.sort(order[:held]))
+
+    def predict(
+        self, data: Any, *, keep: Iterable[str] = (), root: str | Path | None = None
+    ) -> Any:
+        """Answers for every row, in order, as the kind of table that came in.
+
+        Args:
+            data: Whatever holds a table; of a path, the answer is an Arrow table.
+            keep: Columns of the input to put before the answers.
+            root: The folder that paths of pictures start from; left out, that of the file.
+
+        Raises:
+            DataError: If a column is missing or cannot be read.
+        """
+        table = Table.of(data, root)
+        table.require(keep)
+        parts = [self.schema.decode(raw) for raw, _ in self._chunks(table)]
+        answers = pa.concat_tables(parts)
+        kept = {name: table.arrow.column(name) for name in keep}
+        whole = pa.table({**kept, **dict(zip(answers.column_names, answers.columns, strict=True))})
+        return table.restore(whole)
+
+    def _chunks(self, table: Table) -> Iterable[tuple[dict[str, Tensor], Pack]]:
+        for start in range(0, len(table), CHUNK):
+            part = replace(table, arrow=table.arrow.slice(start, CHUNK))
+            pack = self.schema.pack(part)
+            yield outputs(self.model, pack), pack
+
+    def evaluate(self, data: Any, *, root: str | Path | None = None) -> Evaluation:
+        """Scores of each task on its labelled rows, beside those of knowing nothing of the row.
+
+        Args:
+            data: Whatever holds a table with labels.
+            root: The folder that paths of pictures start from; left out, that of the file.
+
+        Raises:
+            DataError: If a column is missing or no target has a label.
+        """
+        return evaluate(self.schema, list(self._chunks(Table.of(data, root))))
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the model as a folder of JSON and safetensors, whole or not at all.
+
+        Raises:
+            ArtifactError: If something else stands there, or a model and ``overwrite`` is false.
+        """
+        log = [record.to_dict() for record in self.history.epochs] if self._history else []
+        return _artifact.save(path, self.schema, self.model, self._config, log, overwrite)
+
+    @property
+    def schema(self) -> Schema:
+        """The fitted schema."""
+        if self._schema is None:
+            raise NotFittedError("This learner has not seen a table yet: call `fit(table)` first.")
+        return self._schema
+
+    @property
+    def model(self) -> Model:
+        """The trained network, a plain module on the processor."""
+        if self._model is None:
+            raise NotFittedError("This learner has not seen a table yet: call `fit(table)` first.")
+        return self._model
+
+    @property
+    def history(self) -> History:
+        """What happened in training, epoch by epoch. A loaded model has none."""
+        if self._history is None:
+            raise NotFittedError("This learner was not trained here: it has no history.")
+        return self._history
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What was done to cells of the training table that could not be taken as they stood."""
+        return self._notes
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """Every choice of the run, with nothing left open."""
+        return self._config
+
+
+def load(path: str | Path, own: Iterable[type] = ()) -> Learner:
+    """A learner that was saved, ready to predict. Nothing in its folder can run code.
+
+    Args:
+        path: The folder.
+        own: Your own modality, task, fusion and sharing classes that it was built of.
+
+    Raises:
+        ArtifactError: If the folder holds no model, or a part is missing, damaged or newer.
+    """
+    own = tuple(own)
+    schema, config, weights = _artifact.load(path, own)
+    return _restored(schema, config, weights, own)
+
+
+def _restored(
+    schema: Schema, config: dict[str, Any], weights: dict[str, Tensor], own: tuple[type, ...]
+) -> Learner:
+    model_config = config["model"]
+    learner = Learner(
+        config["targets"],
+        config["inputs"],
+        fusion=config["fusion"],
+        sharing=config["sharing"],
+        balancing=config["balancing"],
+        width=model_config["width"],
+    )
+    model, _ = assemble(
+        schema, model_config["width"], config["fusion"], config["sharing"], "Sum", own
+    )
+    model.load_state_dict(weights)
+    learner._schema, learner._model, learner._config = schema, model.eval(), config
+    return learner
+
+
+def _width(rows: int) -> int:
+    return 64 if rows < 2_000 else 128

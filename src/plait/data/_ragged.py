@@ -1,0 +1,76 @@
+"""Rows of different lengths, end to end in one tensor."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Int64, Shaped
+from torch import Tensor
+
+from ._masked import Masked
+
+
+@dataclass(frozen=True, eq=False)
+class Ragged:
+    """Rows of different lengths: all entries end to end, and where each row begins.
+
+    Use it for a packed column whose cells differ in length (token ids, lists). A batch of it is
+    a padded :class:`Masked`, made by one gather.
+
+    Args:
+        values: Any dtype, ``[entries, ...]``.
+        offsets: Row ``r`` holds ``values[offsets[r]:offsets[r + 1]]``; int64 ``[rows + 1]``.
+        mask: Rows that are there, bool ``[rows]``. A row that is there may still be empty.
+
+    Raises:
+        ValueError: If the offsets do not cover the values, or are not one more than the rows.
+
+    Example:
+        >>> words = Ragged(torch.tensor([5, 6, 7]), torch.tensor([0, 2, 3]), torch.ones(2).bool())
+        >>> batch = words.take(torch.tensor([1, 0]))
+        >>> batch.values.tolist(), batch.mask.tolist()
+        ([[7, 0], [5, 6]], [[True, False], [True, True]])
+    """
+
+    values: Shaped[Tensor, "entries ..."]
+    offsets: Int64[Tensor, " bounds"]
+    mask: Bool[Tensor, " rows"]
+
+    def __post_init__(self) -> None:
+        if self.offsets.shape[0] != self.mask.shape[0] + 1:
+            raise ValueError(
+                "`offsets` must hold one number more than there are rows. Got "
+                f"{self.offsets.shape[0]} offsets for {self.mask.shape[0]} rows."
+            )
+        if self.offsets[0] != 0 or self.offsets[-1] != self.values.shape[0]:
+            raise ValueError(
+                f"`offsets` must run from 0 to the number of entries, {self.values.shape[0]}. "
+                f"Got {self.offsets[0]} to {self.offsets[-1]}."
+            )
+
+    def __len__(self) -> int:
+        return self.mask.shape[0]
+
+    @property
+    def present(self) -> Bool[Tensor, " rows"]:
+        """Rows that are there and hold an entry."""
+        return self.mask & (self.lengths > 0)
+
+    @property
+    def lengths(self) -> Int64[Tensor, " rows"]:
+        """How many entries each row holds."""
+        return self.offsets.diff()
+
+    def take(self, rows: Int64[Tensor, " rows"]) -> Masked:
+        """Some of the rows, padded with zeros to the longest of them (at least one)."""
+        starts = self.offsets[rows]
+        lengths = (self.offsets[rows + 1] - starts) * self.mask[rows]
+        longest = max(1, int(lengths.max())) if len(rows) else 1
+        steps = torch.arange(longest)
+        mask = steps < lengths.unsqueeze(1)
+        if not self.values.shape[0]:
+            shape = (len(rows), longest, *self.values.shape[1:])
+            return Masked(self.values.new_zeros(shape), mask)
+        index = (starts.unsqueeze(1) + steps).masked_fill(~mask, 0)
+        values = self.values[index]
+        hidden = ~mask.view(*mask.shape, *[1] * (values.ndim - 2))
+        return Masked(values.masked_fill(hidden, 0), mask)

@@ -1,0 +1,10 @@
+"""Inputs: the cells of a column or a group of columns, to tokens."""
+
+from ._base import Modality as Modality
+from ._categorical import Categorical as Categorical
+from ._datetime import Datetime as Datetime
+from ._image import Image as Image
+from ._numeric import Numeric as Numeric
+from ._tags import Tags as Tags
+from ._text import Text as Text
+from ._vector import Vector as Vector

@@ -1,0 +1,75 @@
+"""What every modality promises."""
+
+from abc import ABC, abstractmethod
+from dataclasses import field
+
+from jaxtyping import Float
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+from torch import Tensor, nn
+
+from plait._errors import NotFittedError
+from plait.data import Masked, Packed, Table
+
+STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Modality(ABC):
+    """An input: a column, or a named group of columns, of one kind.
+
+    A modality is a value. :meth:`fit` returns a new one that knows what it has to know of the
+    training rows; nothing is changed in place.
+
+    Args:
+        columns: The columns; left out, the one that bears the input's own name.
+    """
+
+    columns: tuple[str, ...] = field(default=(), kw_only=True)
+
+    @abstractmethod
+    def fit(self, table: Table) -> "Modality":
+        """A copy that holds the statistics and vocabularies of the training rows."""
+
+    @abstractmethod
+    def pack(self, table: Table) -> Packed:
+        """The cells as tensors, with false in the mask for each that is missing.
+
+        Columns are worked on whole. Whatever is not taken as it stands (missing, unseen, cut,
+        unreadable) is counted in the notes.
+        """
+
+    @abstractmethod
+    def build(self, width: int) -> nn.Module:
+        """A module from a batch of what :meth:`pack` gives to tokens ``[batch, tokens, width]``.
+
+        It is given only rows of which something is there, and returns a
+        :class:`~plait.data.Masked` with a mask ``[batch, tokens]``.
+        """
+
+    def shortcut(self, outputs: int) -> nn.Module | None:
+        """A module from the cells straight to ``[batch, outputs]``, or None where there is none.
+
+        What it gives is added to the outputs of all heads together: a linear model beside the
+        deep one. A leaf without such a path leaves this as it stands.
+        """
+        return None
+
+    def augment(self, cells: Masked, noise: Float[Tensor, "batch draws"]) -> Masked:
+        """The same cells as a training step should see them.
+
+        A leaf that varies nothing leaves this as it stands.
+
+        Args:
+            cells: A batch of what :meth:`pack` gives.
+            noise: Numbers in [0, 1) that depend on seed, epoch and row and on nothing else, so
+                that a run can be taken up again anywhere. Never draw from a stream.
+        """
+        return cells
+
+    def unfitted(self) -> NotFittedError:
+        """The error for one that has not seen a table."""
+        return NotFittedError(
+            f"{type(self).__name__}({', '.join(self.columns)}) has not seen a table yet: call "
+            "`schema.fit(table)` first and use what it returns."
+        )

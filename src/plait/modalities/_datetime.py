@@ -1,0 +1,140 @@
+"""Days and moments."""
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from pydantic.dataclasses import dataclass
+from torch import nn
+
+from plait._errors import DataError
+from plait.data import Masked, Note, Packed, Table
+from plait.data._cells import is_string, is_time, texts
+
+from ._base import STRICT, Modality
+
+FORMATS = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d", "%d.%m.%Y",
+           "%m/%d/%Y", "%d/%m/%Y", "%Y%m%d")  # fmt: skip
+FEATURES = 9
+CYCLES = (("year", 366.0), ("week", 7.0), ("day", 24.0), ("month", 31.0))
+
+
+@dataclass(frozen=True, config=STRICT)
+class Datetime(Modality):
+    """Columns of days or moments, seen as a trend and as places in the year, month, week and day.
+
+    A moment with a time zone is read in that zone's universal time; one without, as it stands.
+
+    Args:
+        format: How text is to be read (as in ``strptime``); left out, the first of a list of
+            usual ones that fits every cell.
+        center: The middle of each column, in days since 1970, found by :meth:`fit`.
+        scale: The spread of each column in days, found by :meth:`fit`.
+
+    Example:
+        >>> table = Table.of({"sold": ["2024-01-31", None, "2024-03-01"]})
+        >>> sold = Datetime(columns=("sold",)).fit(table)
+        >>> packed = sold.pack(table)
+        >>> packed.cells.values.shape, packed.cells.mask.tolist()
+        (torch.Size([3, 1, 9]), [[True], [False], [True]])
+    """
+
+    format: str | None = None
+    center: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+
+    def fit(self, table: Table) -> "Datetime":
+        """A copy that knows the middle and the spread of each column."""
+        days = [_days(moments(table[c], self.format, c)) for c in self.columns]
+        known = [d[np.isfinite(d)] for d in days]
+        return replace(
+            self,
+            center=tuple(float(k.mean()) if k.size else 0.0 for k in known),
+            scale=tuple(max(float(k.std()), 1.0) if k.size else 1.0 for k in known),
+        )
+
+    def pack(self, table: Table) -> Packed:
+        """Trend, sines and cosines: float32 ``[rows, columns, 9]``, mask ``[rows, columns]``."""
+        if not self.center:
+            raise self.unfitted()
+        parts, notes = [], []
+        for column, center, scale in zip(self.columns, self.center, self.scale, strict=True):
+            cells = moments(table[column], self.format, column)
+            if cells.null_count:
+                notes.append(Note(column, "missing", cells.null_count))
+            parts.append(_features(cells, center, scale))
+        values = np.stack(parts, 1)
+        mask = np.isfinite(values).all(2)
+        values[~mask] = 0
+        return Packed(Masked(torch.from_numpy(values), torch.from_numpy(mask)), tuple(notes))
+
+    def build(self, width: int) -> nn.Module:
+        """A :class:`DatetimeEncoder` of as many columns."""
+        return DatetimeEncoder(len(self.columns), width)
+
+
+class DatetimeEncoder(nn.Module):
+    """Turn the calendar features of all columns into one token.
+
+    Args:
+        columns: How many columns there are.
+        width: Size of the token.
+
+    Shapes:
+        - in: ``values`` float ``[batch, columns, 9]``, ``mask`` bool ``[batch, columns]``.
+        - out: ``values`` float ``[batch, 1, width]``, ``mask`` bool ``[batch, 1]``.
+    """
+
+    def __init__(self, columns: int, width: int) -> None:
+        super().__init__()
+        size = columns * (FEATURES + 1)
+        self.project = nn.Sequential(nn.Linear(size, width), nn.GELU(), nn.Linear(width, width))
+
+    def forward(self, cells: Masked) -> Masked:
+        """One token per row."""
+        there = cells.mask.unsqueeze(2)
+        known = torch.cat([cells.values.where(there, 0.0), there.to(cells.values.dtype)], 2)
+        return Masked(self.project(known.flatten(1)).unsqueeze(1), cells.present.unsqueeze(1))
+
+
+def moments(column: pa.Array, form: str | None, name: str) -> pa.Array:
+    """A column as timestamps in seconds.
+
+    Raises:
+        DataError: If it holds no dates, or text in a form that is not known.
+    """
+    if is_time(column.type):
+        return column.cast(pa.timestamp("us"), safe=False)
+    if is_string(column.type):
+        cells = texts(column)
+        for each in [form] if form else FORMATS:
+            found = pc.strptime(cells, format=each, unit="us", error_is_null=True)
+            if found.null_count == cells.null_count:
+                return found
+        odd = cells.filter(pc.and_(found.is_null(), cells.is_valid())).slice(0, 3).to_pylist()
+        raise DataError(
+            f"The cells of {name!r} should be dates, all written like one of "
+            f"{form or ', '.join(FORMATS)}. Found, for example, {odd}. Give `format=`."
+        )
+    raise DataError(f"The cells of {name!r} should be dates. Found {column.type}.")
+
+
+def _days(cells: pa.Array) -> np.ndarray:
+    seconds = cells.cast(pa.int64()).cast(pa.float64(), safe=False)
+    return seconds.to_numpy(zero_copy_only=False) / (86_400 * 1e6)
+
+
+def _features(cells: pa.Array, center: float, scale: float) -> np.ndarray:
+    places = {
+        "year": pc.day_of_year(cells),
+        "month": pc.day(cells),
+        "week": pc.day_of_week(cells),
+        "day": pc.add(pc.hour(cells), pc.divide(pc.minute(cells).cast(pa.float64()), 60.0)),
+    }
+    columns = [(_days(cells) - center) / scale]
+    for name, length in CYCLES:
+        angle = places[name].cast(pa.float64()).to_numpy(zero_copy_only=False) * 2 * np.pi / length
+        columns += [np.sin(angle), np.cos(angle)]
+    return np.stack(columns, 1).astype(np.float32)

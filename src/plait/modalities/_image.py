@@ -1,0 +1,104 @@
+"""Pictures."""
+
+from dataclasses import replace
+from typing import Annotated, Literal
+
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor, nn
+
+from plait._errors import DataError
+from plait.data import Masked, Note, Packed, Table
+
+from ._base import STRICT, Modality
+from ._conv_encoder import ConvEncoder
+from ._pictures import Sources, decode, short_side
+from ._vit_encoder import ViTEncoder
+
+TOLERATED = 0.01
+"""The share of pictures that may be unreadable."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Image(Modality):
+    """A column of pictures: paths relative to the table, or the bytes of files.
+
+    Pictures are turned upright, brought to RGB and to one square size, once. Formats are JPEG,
+    PNG, WebP, GIF (first frame), BMP and TIFF; a picture of more than 50 megapixels or 64 MiB is
+    refused before it is decoded. Up to 1 % of them may be unreadable: they count as missing.
+
+    Args:
+        encoder: ``"conv"``, a small conv net, or ``"vit"``, a small vision transformer; both
+            start from nothing. ``"scratch"`` is the conv net, which learns from fewer pictures.
+        size: Height and width in pixels; left out, the median of the shorter sides, at most 64.
+        flip: Whether a training step may see a picture mirrored.
+        shift: By how much of its size a training step may see it shifted.
+
+    Raises:
+        DataError: From :meth:`pack`, if paths do not exist or lead out of the data's folder, or
+            too many pictures cannot be read.
+    """
+
+    encoder: Literal["scratch", "conv", "vit"] = "scratch"
+    size: Annotated[int, Field(ge=8, le=1024)] | None = None
+    flip: bool = True
+    shift: Annotated[float, Field(ge=0, le=0.5)] = 0.06
+    fitted: bool = False
+
+    def fit(self, table: Table) -> "Image":
+        """A copy that knows the size."""
+        (column,) = self.columns
+        side = self.size or min(64, short_side(Sources.of(table[column], column, table.root)))
+        if not side:
+            raise DataError(
+                f"The input {column!r} should hold pictures. Found none that can be read. "
+                "Leave the column out, or mend it."
+            )
+        return replace(self, size=max(8, side), fitted=True)
+
+    def pack(self, table: Table) -> Packed:
+        """Pixels: uint8 ``[rows, 3, size, size]``, mask ``[rows]``."""
+        if not self.fitted or self.size is None:
+            raise self.unfitted()
+        (column,) = self.columns
+        sources = Sources.of(table[column], column, table.root)
+        pixels, there, wrong = decode(sources, self.size)
+        missing = sum(item is None for item in sources.items)
+        notes = [Note(column, "missing", missing)] if missing else []
+        if wrong:
+            few = tuple(f"row {row}" for row in wrong[:5])
+            notes.append(Note(column, "pictures that cannot be read", len(wrong), few))
+        if len(wrong) > TOLERATED * (len(sources.items) - missing):
+            raise DataError(
+                f"At most 1 % of the pictures of {column!r} may be unreadable. {len(wrong):,} of "
+                f"{len(sources.items) - missing:,} are (rows counted from 0: "
+                f"{', '.join(str(row) for row in wrong[:5])}{', ...' * (len(wrong) > 5)}): "
+                "damaged, of another format, or larger than 50 megapixels or 64 MiB. Mend or "
+                "empty these cells."
+            )
+        return Packed(Masked(torch.from_numpy(pixels), torch.from_numpy(there)), tuple(notes))
+
+    def augment(self, cells: Masked, noise: Float[Tensor, "batch draws"]) -> Masked:
+        """Some pictures mirrored, all shifted a little, edges repeated."""
+        pixels = cells.values
+        side = pixels.shape[-1]
+        if self.flip:
+            pixels = torch.where((noise[:, 0] < 0.5).view(-1, 1, 1, 1), pixels.flip(3), pixels)
+        most = round(self.shift * side)
+        if most:
+            down, right = ((2 * most + 1) * noise[:, 1:3]).long().T
+            steps = torch.arange(side)
+            rows = (steps + down.unsqueeze(1) - most).clamp(0, side - 1)
+            columns = (steps + right.unsqueeze(1) - most).clamp(0, side - 1)
+            batch = torch.arange(len(pixels)).view(-1, 1, 1)
+            # Indexed axes come first: [batch, height, width, 3], brought back by the permute.
+            pixels = pixels[batch, :, rows.unsqueeze(2), columns.unsqueeze(1)].permute(0, 3, 1, 2)
+        return Masked(pixels, cells.mask)
+
+    def build(self, width: int) -> nn.Module:
+        """A :class:`ConvEncoder` or a :class:`ViTEncoder`."""
+        if self.size is None:
+            raise self.unfitted()
+        return ViTEncoder(self.size, width) if self.encoder == "vit" else ConvEncoder(width)

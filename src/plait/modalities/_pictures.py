@@ -1,0 +1,136 @@
+"""Files and bytes to pixels, within bounds."""
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from PIL import Image as Pillow, ImageOps, UnidentifiedImageError
+
+from plait._errors import DataError, listing
+from plait.data._cells import is_bytes, is_string
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+MOST_PIXELS = 50_000_000
+MOST_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the pictures of a column are.
+
+    Args:
+        items: For each row a path, the bytes, or None where there is no picture.
+    """
+
+    items: list[Path | bytes | None]
+
+    @classmethod
+    def of(cls, cells: pa.Array, column: str, root: Path | None) -> "Sources":
+        """The pictures of a column, checked to exist and to lie within the data's folder.
+
+        Raises:
+            DataError: If a path does not exist or leads out of the folder, or the column holds
+                neither paths nor bytes. The count and the first five are told.
+        """
+        if is_bytes(cells.type):
+            return cls(cells.to_pylist())
+        if not is_string(cells.type):
+            raise DataError(
+                f"The cells of the picture input {column!r} should be paths or bytes. "
+                f"Found {cells.type}."
+            )
+        home = (root or Path.cwd()).resolve()
+        kinds: dict[str, Path] = {}
+        outside, absent = [], []
+        counts = {item["values"]: item["counts"] for item in cells.value_counts().to_pylist()}
+        for text in filter(None, counts):
+            path = (home / text).resolve() if "\0" not in text else home.parent
+            if not path.is_relative_to(home):
+                outside.append(text)
+            elif not path.is_file():
+                absent.append(text)
+            else:
+                kinds[text] = path
+        problems = []
+        if outside:
+            problems.append(
+                f"The pictures of {column!r} should lie in the data's folder. {len(outside):,} "
+                f"paths lead out of it: {listing(outside)}. Move them, or give `root=`."
+            )
+        if absent:
+            rows = sum(counts[text] for text in absent)
+            problems.append(
+                f"The pictures of {column!r} should exist. {rows:,} rows name files that do not: "
+                f"{listing(absent)}. Paths start from {str(home)!r}; give `root=` to change that."
+            )
+        if problems:
+            raise DataError(" ".join(problems))
+        return cls([kinds[text] if text else None for text in cells.to_pylist()])
+
+
+def short_side(sources: Sources, most: int = 64) -> int:
+    """The median of the shorter sides of some pictures; 0 if none can be read."""
+    known = [item for item in sources.items if item is not None]
+    sides = []
+    for item in known[:: max(1, len(known) // most)]:
+        try:
+            with _open(item) as picture:
+                sides.append(min(picture.size))
+        except (OSError, UnidentifiedImageError, ValueError):
+            continue
+    return int(np.median(sides)) if sides else 0
+
+
+def decode(sources: Sources, size: int) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """All pictures at one size, decoded by several threads.
+
+    Returns:
+        uint8 ``[rows, 3, size, size]``, which rows have a picture, and the numbers of the rows
+        whose picture cannot be read.
+    """
+    pixels = np.zeros((len(sources.items), 3, size, size), np.uint8)
+    there = np.zeros(len(sources.items), bool)
+
+    def one(row: int) -> None:
+        item = sources.items[row]
+        if item is not None:
+            try:
+                pixels[row] = _pixels(item, size)
+                there[row] = True
+            except (OSError, UnidentifiedImageError, ValueError, SyntaxError, EOFError):
+                pass  # counted below; Pillow raises all of these for damaged files
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(one, range(len(sources.items)), chunksize=64))
+    wrong = [row for row, item in enumerate(sources.items) if item is not None and not there[row]]
+    return pixels, there, wrong
+
+
+def _open(item: Path | bytes) -> Pillow.Image:
+    size = len(item) if isinstance(item, bytes) else item.stat().st_size
+    if size > MOST_BYTES:
+        raise ValueError(f"{size:,} bytes")
+    picture = Pillow.open(io.BytesIO(item) if isinstance(item, bytes) else item, formats=FORMATS)
+    # The header is known here, and nothing is decoded yet.
+    if picture.width * picture.height > MOST_PIXELS:
+        picture.close()
+        raise ValueError(f"{picture.width} x {picture.height} pixels")
+    return picture
+
+
+def _pixels(item: Path | bytes, size: int) -> np.ndarray:
+    with _open(item) as picture:
+        picture.draft("RGB", (size, size))
+        upright = ImageOps.exif_transpose(picture)
+        if upright.mode.startswith("I;16"):
+            upright = Pillow.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
+        if "A" in upright.mode or "transparency" in upright.info:
+            white = Pillow.new("RGBA", upright.size, "white")
+            upright = Pillow.alpha_composite(white, upright.convert("RGBA"))
+        rgb = upright.convert("RGB").resize(
+            (size, size), Pillow.Resampling.BILINEAR, reducing_gap=2
+        )
+        return np.asarray(rgb).transpose(2, 0, 1)

@@ -1,0 +1,149 @@
+"""Text."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import torch
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from torch import nn
+
+from plait._errors import DataError
+from plait.data import Note, Packed, Ragged, Table
+from plait.data._cells import texts
+
+from ._base import STRICT, Modality
+from ._ngrams import BUCKETS, document_counts, ngrams
+from ._text_encoder import TextEncoder
+from ._text_fit import TextFit
+from ._text_shortcut import TextShortcut, rarities
+
+CHUNK = 10_000
+UNKNOWN = "[UNK]"
+
+
+@dataclass(frozen=True, config=STRICT)
+class Text(Modality):
+    """A column of free text, read by a tokenizer that is trained on the user's own words.
+
+    A deep encoder reads the tokens, and a linear *shortcut* leads from single tokens and pairs
+    straight to the outputs. Upper and lower case are the same. An empty cell is missing.
+
+    Args:
+        encoder: ``"bag"`` reads tokens in no order, ``"transformer"`` in their order; both start
+            from nothing. ``"scratch"`` takes the transformer from 100,000 texts on.
+        max_length: Tokens beyond this many are cut off, and counted.
+        vocabulary: How many different tokens there may be.
+        longest: How many tokens a run of the shortcut has at most; 0 leaves the shortcut out.
+        least: In how many texts a run has to occur to be known.
+        fitted: The tokenizer and the runs of the training texts, found by :meth:`fit`.
+
+    Raises:
+        DataError: From :meth:`fit`, if there is no text.
+
+    Example:
+        >>> table = Table.of({"note": ["a red bag", None, "A red shoe"]})
+        >>> note = Text(columns=("note",)).fit(table)
+        >>> cells = note.pack(table).cells
+        >>> cells.present.tolist(), int(cells.lengths[1])
+        ([True, False, True], 0)
+    """
+
+    encoder: Literal["scratch", "bag", "transformer"] = "scratch"
+    max_length: PositiveInt = 128
+    vocabulary: PositiveInt = 16_000
+    longest: int = 2
+    least: PositiveInt = 2
+    fitted: TextFit | None = None
+
+    def fit(self, table: Table) -> "Text":
+        """A copy with a tokenizer trained on the texts, and the runs that are frequent enough."""
+        (column,) = self.columns
+        cells = texts(table[column])
+        if cells.null_count == len(cells):
+            raise DataError(
+                f"The input {column!r} should hold text. Found none: every cell is empty. "
+                "Leave the column out."
+            )
+        tokenizer = _trained(cells, self.vocabulary)
+        fitted = TextFit(tokenizer.to_str(), tokenizer.get_vocab_size(), len(cells))
+        found = replace(self, fitted=fitted)
+        if not self.longest:
+            return found
+        packed = found.pack(table).cells
+        counts = torch.zeros(BUCKETS, dtype=torch.int64)
+        for rows in torch.arange(len(packed)).split(CHUNK // 5):
+            batch = packed.take(rows)
+            counts += document_counts(ngrams(batch.values, batch.mask, self.longest))
+        known = (counts >= self.least).nonzero()[:, 0]
+        fitted = replace(
+            fitted, buckets=tuple(known.tolist()), counts=tuple(counts[known].tolist())
+        )
+        return replace(self, fitted=fitted)
+
+    def pack(self, table: Table) -> Packed:
+        """Numbers of tokens: int64, ragged over ``[rows]``."""
+        if self.fitted is None:
+            raise self.unfitted()
+        (column,) = self.columns
+        cells = texts(table[column])
+        tokenizer = Tokenizer.from_str(self.fitted.tokenizer)
+        values, lengths, cut = [], [], 0
+        for chunk in _chunks(cells):
+            for encoding in tokenizer.encode_batch_fast(chunk, add_special_tokens=False):
+                ids = encoding.ids
+                cut += len(ids) > self.max_length
+                values.append(np.array(ids[: self.max_length], np.int64))
+                lengths.append(len(values[-1]))
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        there = cells.is_valid().to_numpy(zero_copy_only=False)
+        notes = [Note(column, "missing", cells.null_count)] if cells.null_count else []
+        notes += [Note(column, f"cut to {self.max_length} tokens", cut)] if cut else []
+        ragged = Ragged(
+            torch.from_numpy(np.concatenate(values)),
+            torch.from_numpy(offsets),
+            torch.from_numpy(there),
+        )
+        return Packed(ragged, tuple(notes))
+
+    def build(self, width: int) -> nn.Module:
+        """A :class:`TextEncoder` of this vocabulary."""
+        if self.fitted is None:
+            raise self.unfitted()
+        ordered = self.encoder == "transformer" or (
+            self.encoder == "scratch" and self.fitted.rows >= 100_000
+        )
+        return TextEncoder(self.fitted.tokens, width, self.max_length, ordered=ordered)
+
+    def shortcut(self, outputs: int) -> nn.Module | None:
+        """A :class:`TextShortcut` over the known runs."""
+        if self.fitted is None:
+            raise self.unfitted()
+        if not self.fitted.buckets:
+            return None
+        rarity = rarities(self.fitted.rows, self.fitted.counts)
+        return TextShortcut(self.fitted.buckets, rarity, outputs, longest=self.longest)
+
+
+def _chunks(cells: pa.Array) -> Iterator[list[str]]:
+    filled = cells.fill_null("")
+    for start in range(0, len(filled), CHUNK):
+        yield filled.slice(start, CHUNK).to_pylist()
+
+
+def _trained(cells: pa.Array, vocabulary: int) -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        min_frequency=2,
+        special_tokens=["[PAD]", UNKNOWN],
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(_chunks(cells), trainer)
+    return tokenizer

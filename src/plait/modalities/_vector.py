@@ -1,0 +1,115 @@
+"""Ready-made vectors."""
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import torch
+from jaxtyping import Float
+from pydantic.dataclasses import dataclass
+from torch import Tensor, nn
+
+from plait._errors import DataError
+from plait.data import Masked, Note, Packed, Table
+from plait.data._cells import is_list, vectors
+
+from ._base import STRICT, Modality
+
+
+@dataclass(frozen=True, config=STRICT)
+class Vector(Modality):
+    """A column whose cells are vectors of one length: features or embeddings made elsewhere.
+
+    Use it for what another model has already computed. For a few plain numbers with names of
+    their own, columns under :class:`~plait.modalities.Numeric` are better served.
+
+    Args:
+        mean: The mean of each entry, found by :meth:`fit`.
+        std: The standard deviation of each entry, found by :meth:`fit`.
+
+    Example:
+        >>> table = Table.of({"clip": [[1.0, 5.0], None, [3.0, 5.0]]})
+        >>> clip = Vector(columns=("clip",)).fit(table)
+        >>> clip.pack(table).cells.values.tolist()
+        [[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0]]
+    """
+
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+    def fit(self, table: Table) -> "Vector":
+        """A copy that knows the mean and the spread of each entry."""
+        matrix, there, _ = vectors(self._lists(table))
+        if not there.any() or not matrix.shape[1]:
+            raise DataError(
+                f"The input {self.columns[0]!r} should hold vectors. Found none that is whole and "
+                "finite. Leave the column out, or fill it."
+            )
+        known = matrix[there].astype(np.float64)
+        std = known.std(0)
+        std[std < 1e-12] = 1.0
+        return replace(self, mean=tuple(known.mean(0)), std=tuple(std))
+
+    def pack(self, table: Table) -> Packed:
+        """Standardized vectors: float32 ``[rows, length]``, mask ``[rows]``."""
+        if not self.mean:
+            raise self.unfitted()
+        (column,) = self.columns
+        cells = self._lists(table)
+        matrix, there, wrong = vectors(cells)
+        if there.any() and matrix.shape[1] != len(self.mean):
+            raise DataError(
+                f"The vectors of {column!r} should be {len(self.mean)} long, as in training. "
+                f"Found {matrix.shape[1]}."
+            )
+        if not there.any():
+            matrix = np.zeros((len(table), len(self.mean)), np.float32)
+        scaled = ((matrix - np.array(self.mean)) / np.array(self.std)).astype(np.float32)
+        scaled[~there] = 0
+        notes = []
+        if cells.null_count:
+            notes.append(Note(column, "missing", cells.null_count))
+        if wrong:
+            rows = tuple(f"row {row}" for row in wrong[:3])
+            notes.append(Note(column, "not finite or of another length", len(wrong), rows))
+        return Packed(Masked(torch.from_numpy(scaled), torch.from_numpy(there)), tuple(notes))
+
+    def build(self, width: int) -> nn.Module:
+        """A :class:`VectorEncoder` of this length."""
+        if not self.mean:
+            raise self.unfitted()
+        return VectorEncoder(len(self.mean), width)
+
+    def _lists(self, table: Table) -> pa.Array:
+        (column,) = self.columns
+        cells = table[column]
+        if not is_list(cells.type):
+            raise DataError(
+                f"The cells of the vector input {column!r} should be lists of numbers. "
+                f"Found {cells.type}."
+            )
+        return cells
+
+
+class VectorEncoder(nn.Module):
+    """Project a vector to one token, straight and through one hidden layer.
+
+    Args:
+        length: Length of the vectors.
+        width: Size of the token.
+
+    Shapes:
+        - in: ``values`` float ``[batch, length]``, ``mask`` bool ``[batch]``.
+        - out: ``values`` float ``[batch, 1, width]``, ``mask`` bool ``[batch, 1]``.
+    """
+
+    def __init__(self, length: int, width: int) -> None:
+        super().__init__()
+        self.straight = nn.Linear(length, width)
+        self.bent = nn.Sequential(nn.Linear(length, width), nn.GELU(), nn.Linear(width, width))
+
+    def forward(self, cells: Masked) -> Masked:
+        """One token per row."""
+        known: Float[Tensor, "batch length"] = cells.values.where(cells.mask.unsqueeze(1), 0.0)
+        token = self.straight(known) + self.bent(known)
+        return Masked(token.unsqueeze(1), cells.mask.unsqueeze(1))

@@ -1,0 +1,114 @@
+"""What an input column seems to be."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from plait.data._cells import is_bytes, is_list, is_number, is_string, is_time, numbers, texts
+
+from ._guess import (
+    CODE,
+    IDENTITY,
+    SPLIT,
+    SPLITS,
+    Guess,
+    are_dates,
+    are_numbers,
+    are_pictures,
+    average_words,
+    sample,
+    separator_of,
+    words,
+)
+
+
+def guess_input(name: str, column: pa.Array) -> Guess:
+    """The modality that fits a column best, by its values and its name.
+
+    Args:
+        name: The column's name.
+        column: Its cells.
+
+    Example:
+        >>> guess_input("zip_code", pa.array([80331, 10115, 10117, 80331, 80331]))
+        Guess(kind='Categorical', why='whole numbers, and the name says that they are codes', ...)
+        >>> guess_input("photo", pa.array(["a/1.jpg", "a/2.jpg"])).kind
+        'Image'
+    """
+    cells = sample(column)
+    known = cells.drop_null()
+    if not len(known):
+        return Guess("ignore", "every cell is empty")
+    kind = cells.type
+    if is_list(kind):
+        return _guess_list(known)
+    if is_bytes(kind):
+        if are_pictures(cells):
+            return Guess("Image", "bytes that begin like a picture")
+        return Guess("ignore", "bytes of an unknown kind")
+    if is_time(kind):
+        return Guess("Datetime", "days or moments")
+    if not (is_string(kind) or is_number(kind) or pa.types.is_boolean(kind)):
+        return Guess("ignore", f"cells of type {kind}")
+    text = texts(known).drop_null()
+    distinct = pc.count_distinct(text).as_py()
+    if not len(text):
+        return Guess("ignore", "every cell is empty")
+    if distinct == 1 and texts(column).null_count == 0:
+        return Guess("ignore", f"always {text[0].as_py()!r}")
+    if SPLIT.search(words(name)) and (
+        set(pc.utf8_lower(text.unique()).to_pylist()) <= SPLITS or "fold" in words(name)
+    ):
+        return Guess("ignore", "it says which part of the data a row belongs to")
+    if pa.types.is_boolean(kind):
+        return Guess("Categorical", "yes and no")
+    if is_number(kind) or are_numbers(cells):
+        return _guess_number(name, known, distinct)
+    return _guess_text(name, cells, text, distinct)
+
+
+def _guess_list(known: pa.Array) -> Guess:
+    entry = known.type.value_type
+    if is_string(entry):
+        return Guess("Tags", "a list of names in each cell")
+    if is_number(entry):
+        lengths = pc.list_value_length(known).unique()
+        if len(lengths) == 1 and lengths[0].as_py() > 0:
+            return Guess("Vector", f"lists of {lengths[0]} numbers")
+        return Guess("ignore", "lists of numbers that differ in length")
+    return Guess("ignore", f"lists of {entry}")
+
+
+def _guess_number(name: str, known: pa.Array, distinct: int) -> Guess:
+    values = numbers(known)[0]
+    whole = bool((values == values.round()).all())
+    unique = distinct == len(known) and len(known) > 1
+    if whole and unique:
+        if IDENTITY.search(words(name)):
+            return Guess("ignore", "an id: a different whole number in every row")
+        steps = values[1:] - values[:-1]
+        if values[0] in (0, 1) and (steps == 1).all():
+            return Guess("ignore", "it counts the rows")
+    if whole and CODE.search(words(name)):
+        return Guess("Categorical", "whole numbers, and the name says that they are codes")
+    return Guess("Numeric", "numbers")
+
+
+def _guess_text(name: str, cells: pa.Array, text: pa.Array, distinct: int) -> Guess:
+    if are_pictures(text):
+        return Guess("Image", "paths of pictures")
+    if are_dates(cells):
+        return Guess("Datetime", "text that holds dates")
+    separator = separator_of(cells)
+    if separator:
+        return Guess("Tags", f"several names in a cell, divided by {separator!r}",
+                     (("separator", separator),))  # fmt: skip
+    share, many = distinct / len(text), average_words(cells)
+    if distinct <= 20 or share < 0.05:
+        few = "few different values" if distinct > 1 else "one value, and empty cells"
+        if not (share > 0.5 and many >= 3):
+            return Guess("Categorical", few)
+    if many >= 3 or (many >= 1.5 and share > 0.3):
+        return Guess("Text", f"{many:.0f} words in a cell, {share:.0%} of cells different")
+    if share > 0.95 and (IDENTITY.search(words(name)) or many < 1.1):
+        return Guess("ignore", "an id: a different value in nearly every row")
+    return Guess("Categorical", f"short text, {share:.0%} of cells different")

@@ -1,0 +1,88 @@
+"""What tasks with classes share: labels to numbers, and numbers back to labels."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from plait._errors import DataError
+from plait.data import Note
+from plait.data._cells import texts
+
+KINDS = {"whole": pa.int64(), "yes-no": pa.bool_(), "text": pa.string()}
+
+
+def kind_of(column: pa.Array) -> str:
+    """In which of three forms the labels of a column are to be answered.
+
+    Example:
+        >>> kind_of(pa.array([1.0, None, 3.0])), kind_of(pa.array(["a"]))
+        ('whole', 'text')
+    """
+    if pa.types.is_boolean(column.type):
+        return "yes-no"
+    if pa.types.is_integer(column.type):
+        return "whole"
+    if pa.types.is_floating(column.type):
+        whole = pc.all(pc.equal(column, pc.floor(column))).as_py()
+        return "whole" if whole else "text"
+    return "text"
+
+
+def classes_of(column: pa.Array, kind: str) -> tuple[str, ...]:
+    """The distinct labels of a column, numbers in their order and names in theirs.
+
+    Example:
+        >>> classes_of(pa.array([10, 9, 10, None]), "whole")
+        ('9', '10')
+    """
+    found = texts(column).unique().drop_null().to_pylist()
+    return tuple(sorted(found, key=int if kind == "whole" else str))
+
+
+def codes_of(column: pa.Array, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray, pa.Array]:
+    """The place of each label among the classes.
+
+    Returns:
+        Places int64 ``[rows]``, which rows have a known label, and the labels that are unknown.
+    """
+    cells = texts(column)
+    place = pc.index_in(cells, value_set=pa.array(classes, pa.large_string()))
+    known = place.is_valid().to_numpy(zero_copy_only=False)
+    unknown = cells.filter(pc.and_(place.is_null(), cells.is_valid()))
+    codes = pc.fill_null(place, 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes, known, unknown
+
+
+def answers(codes: np.ndarray, classes: Sequence[str], kind: str) -> pa.Array:
+    """Labels in the form in which they came in."""
+    return pa.array(classes, pa.string()).cast(KINDS[kind]).take(pa.array(codes))
+
+
+def shares(probabilities: np.ndarray, classes: Sequence[str]) -> pa.Array:
+    """Probabilities ``[rows, classes]`` as a column of structs, class to probability."""
+    flat = [pa.array(column) for column in np.ascontiguousarray(probabilities.T)]
+    return pa.StructArray.from_arrays(flat, names=list(classes))
+
+
+def at_least_two(classes: Sequence[str], column: str) -> None:
+    """Refuse a target that leaves nothing to tell apart.
+
+    Raises:
+        DataError: If there is one class only.
+    """
+    if len(classes) == 1:
+        raise DataError(
+            f"The target {column!r} should have at least two classes. Found only {classes[0]!r} "
+            "in the training rows. Add rows of another class, or leave the target out."
+        )
+
+
+def label_notes(column: str, empty: int, unknown: pa.Array | None = None) -> list[Note]:
+    """The account of labels that could not be used: empty cells, and classes never seen."""
+    notes = [Note(column, "without a label", empty)] if empty else []
+    if unknown is not None and len(unknown):
+        few = tuple(unknown.unique().slice(0, 3).to_pylist())
+        notes.append(Note(column, "labels not seen in training", len(unknown), few))
+    return notes

@@ -1,0 +1,47 @@
+"""What a training step sees of a batch."""
+
+import zlib
+
+import torch
+
+from plait.data import Batch, Masked, noise
+from plait.schema import Schema
+
+DRAWS = 8
+
+
+def augment(schema: Schema, batch: Batch, *, seed: int, epoch: int, input_dropout: float) -> Batch:
+    """Vary the inputs (pictures are shifted and flipped), and hide some of them.
+
+    All randomness is a function of seed, epoch, row and input: the same row looks the same in the
+    same epoch, whichever step, device or process it falls to.
+
+    Args:
+        schema: Whose modalities say how they may be varied.
+        batch: The rows as they are.
+        seed: Of the run.
+        epoch: Counted from 0.
+        input_dropout: Chance that an input of a row is hidden. A row that has any input keeps at
+            least one.
+    """
+    varied = {}
+    for name, part in schema.inputs.items():
+        draws = noise(seed + zlib.crc32(name.encode()), epoch, batch.rows, DRAWS)
+        varied[name] = part.augment(batch.inputs[name], draws)
+    if input_dropout and len(varied) > 1:
+        varied = _hide(varied, batch, seed, epoch, input_dropout)
+    return Batch(varied, batch.targets, batch.rows)
+
+
+def _hide(
+    inputs: dict[str, Masked], batch: Batch, seed: int, epoch: int, chance: float
+) -> dict[str, Masked]:
+    draws = noise(seed + 1, epoch, batch.rows, len(inputs))
+    present = torch.stack([cells.present for cells in inputs.values()], 1)
+    # The input with the highest draw among those that are there is never hidden.
+    kept = draws.masked_fill(~present, -1.0).argmax(1, keepdim=True)
+    shown = (draws >= chance).scatter(1, kept, True)
+    return {
+        name: Masked(cells.values, cells.mask & shown[:, i].view(-1, *[1] * (cells.mask.ndim - 1)))
+        for i, (name, cells) in enumerate(inputs.items())
+    }

@@ -1,0 +1,20 @@
+"""Who looks on while a model is trained."""
+
+from ._history import Epoch, History
+
+
+class Callback:
+    """Three events of a training. A leaf overrides those that it cares for.
+
+    A callback looks on; it cannot reach into the trainer. Returning True from
+    :meth:`on_epoch` asks it to stop.
+    """
+
+    def on_step(self, step: int, steps: int) -> None:
+        """After each step of an epoch: how many are done, of how many."""
+
+    def on_epoch(self, epoch: Epoch) -> bool | None:
+        """After each epoch and its validation."""
+
+    def on_end(self, history: History) -> None:
+        """When the best weights are in place."""

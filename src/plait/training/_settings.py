@@ -1,0 +1,91 @@
+"""Every choice of the loop."""
+
+import math
+import os
+from dataclasses import replace
+from typing import Annotated, Literal
+
+import torch
+from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic.dataclasses import dataclass
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
+class Training:
+    """The choices of the loop; what is None is chosen by the number of rows, by :meth:`resolve`.
+
+    Args:
+        epochs: How often each row is seen, at most.
+        batch_size: Rows in a step.
+        learning_rate: The highest rate of AdamW, after the warm-up.
+        weight_decay: Of AdamW, on matrices; biases, norms and embeddings are spared.
+        warmup: Share of all steps in which the rate rises to its highest; it then falls to nearly
+            nothing along a cosine.
+        clip: The norm that the gradient is cut to.
+        accumulate: Into how many parts a batch is cut that share one step, to save memory. The
+            step is that of the whole batch, whichever labels are missing where.
+        average: How slowly the averaged weights follow the trained ones, as the share kept at each
+            step; 0 turns averaging off. The averaged weights are the ones evaluated and saved.
+        patience: Epochs without a better score before the loop stops.
+        input_dropout: Chance that an input of a row is hidden in a step; one is always left.
+        precision: ``"float32"``, ``"bfloat16"`` (automatic mixed precision), or ``"auto"``:
+            bfloat16 on a GPU that has it.
+        device: ``"auto"`` takes a CUDA GPU, else Apple's, else the processor.
+
+    Example:
+        >>> settings = Training(epochs=3).resolve(rows=10_000)
+        >>> settings.epochs, settings.batch_size
+        (3, 256)
+    """
+
+    epochs: PositiveInt | None = None
+    batch_size: PositiveInt | None = None
+    learning_rate: PositiveFloat | None = None
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    warmup: Share = 0.1
+    clip: PositiveFloat = 1.0
+    accumulate: PositiveInt = 1
+    average: Share | None = None
+    patience: PositiveInt | None = None
+    input_dropout: Share = 0.1
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    device: str = "auto"
+
+    def resolve(self, rows: int) -> "Training":
+        """A copy in which nothing is left open, for a table of so many rows."""
+        device = self.device if self.device != "auto" else _device()
+        batch_size = self.batch_size or _batch_size(rows)
+        epochs = self.epochs or max(8, min(200, math.ceil(STEPS * batch_size / rows)))
+        precision = self.precision
+        if precision == "auto":
+            half = device.startswith("cuda") and torch.cuda.is_bf16_supported()
+            precision = "bfloat16" if half else "float32"
+        return replace(
+            self,
+            device=device,
+            batch_size=batch_size,
+            epochs=epochs,
+            learning_rate=self.learning_rate or 2e-3,
+            average=AVERAGE if self.average is None else self.average,
+            patience=self.patience or max(3, epochs // 5),
+            precision=precision,
+        )
+
+
+STEPS = 3_000
+AVERAGE = 0.99
+
+
+def _batch_size(rows: int) -> int:
+    """A power of two near a fortieth of the rows, between 32 and 512."""
+    return min(512, max(32, 2 ** round(math.log2(max(rows, 1) / 40))))
+
+
+def _device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    if torch.backends.mps.is_available() and os.environ.get("PLAIT_MPS", "1") != "0":
+        return "mps"
+    return "cpu"
