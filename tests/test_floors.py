@@ -13,7 +13,7 @@ LONGEST = 250
 
 # From the ground up. A room is a module or a package right below plait; one may stay unbuilt.
 FLOORS = [
-    {"_errors", "_catalogue", "_validate", "data"},
+    {"_errors", "_catalogue", "_validate", "_yaml", "data"},
     {"modalities", "tasks", "fusion", "sharing", "balancing"},
     {"schema"},
     {"_model", "_artifact"},
@@ -28,6 +28,7 @@ FLOOR = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
 NEIGHBORS = {
     "_catalogue": {"_errors"},
     "_validate": {"_errors"},
+    "_yaml": {"_errors"},
     "data": {"_errors"},
     "_artifact": {"_model"},
     "_learner": {"_assemble", "_config", "_evaluate", "report"},

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Annotated, Any
 
-import yaml
-from pydantic import ConfigDict, Field, PositiveInt
+from pydantic import ConfigDict, Field, PositiveInt, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from ._errors import ConfigError
 from ._validate import checked
+from ._yaml import parse
 from .training import Training
 
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -75,12 +75,24 @@ class Config:
 
     @classmethod
     def read(cls, text: str) -> "Config":
-        """A configuration written in YAML.
+        """A configuration written in YAML, of at most 1 MiB and 32 levels.
+
+        Words and numbers are read as in YAML 1.2: ``no`` is a word, ``1e-3`` is a number, and
+        ``012`` and ``1:30`` stay as they are written. A name is always text, whatever it looks
+        like. What may say one thing and do another is refused: aliases, tags, a name given twice.
 
         Raises:
-            ConfigError: If it is no YAML, or a key or a value does not fit.
+            ConfigError: If it is no such text, or a key or a value does not fit.
         """
-        return cls.of(_tree(text))
+        tree = parse(text, "The configuration")
+        if tree is None:
+            return cls()
+        if not isinstance(tree, dict):
+            found = repr(tree)
+            raise ConfigError(
+                f"The configuration should be a mapping of names. Found {found[:200]}."
+            )
+        return cls.of(tree)
 
     @classmethod
     def of(cls, tree: Mapping[str, Any]) -> "Config":
@@ -89,29 +101,23 @@ class Config:
         Raises:
             ConfigError: If a key or a value does not fit; all of them at once.
         """
-        tree = dict(tree)
-        if isinstance(tree.get("targets"), list):
-            tree["targets"] = dict.fromkeys(tree["targets"])
-        return checked(cls, tree, "the configuration")
+        tree = {name: _filled(name, value) for name, value in tree.items()}
+        config = checked(cls, tree, "the configuration")
+        _ = config.seconds  # a budget that is no time is told now, not after the data was read
+        return config
 
     def changed(self, settings: Iterable[str]) -> "Config":
         """A copy with some values set, each written ``path.to.key=value``.
 
-        A name that holds a dot is quoted. The value is read as YAML.
+        A name that holds a dot or an equals sign is quoted. The value is read as YAML.
 
         Raises:
             ConfigError: If a setting is not of that form, or does not fit.
         """
-        from pydantic import TypeAdapter
-
         tree: dict[str, Any] = TypeAdapter(Config).dump_python(self)
         for setting in settings:
-            path, equals, value = setting.partition("=")
-            if not equals or not path:
-                raise ConfigError(
-                    f"A setting should be written path.to.key=value. Got {setting!r}."
-                )
-            _put(tree, _steps(path), yaml.safe_load(value), setting)
+            path, value = _taken_apart(setting)
+            _put(tree, path, parse(value, f"The value of {setting!r}"), setting)
         return Config.of(tree)
 
     @property
@@ -131,26 +137,37 @@ class Config:
         return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[(found[2] or "s")[0]]
 
 
-def _tree(text: str) -> dict[str, Any]:
-    try:
-        tree = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"The configuration is not YAML: {error}") from error
-    if tree is None:
+def _filled(name: str, value: Any) -> Any:
+    # targets: price, targets: [price, sold], and `training:` with nothing behind it
+    if name == "targets" and isinstance(value, str):
+        return {value: None}
+    if name == "targets" and isinstance(value, list) and all(isinstance(v, str) for v in value):
+        return dict.fromkeys(value)
+    if value is None and name in ("targets", "inputs", "model", "training", "data"):
         return {}
-    if not isinstance(tree, dict):
-        raise ConfigError(f"The configuration should be a mapping of names. Found {tree!r}.")
-    return tree
+    return value
 
 
-def _steps(path: str) -> list[str]:
-    return [step.strip("'\"") for step in re.findall(r"'[^']*'|\"[^\"]*\"|[^.'\"]+", path) if step]
+STEP = re.compile(r"""(?:'([^']+)'|"([^"]+)"|([^'".=][^.=]*))([.=])""")
+
+
+def _taken_apart(setting: str) -> tuple[list[str], str]:
+    path, at = [], 0
+    while found := STEP.match(setting, at):
+        path.append((found[1] or found[2] or found[3]).strip())
+        at = found.end()
+        if found[4] == "=":
+            return path, setting[at:]
+    raise ConfigError(
+        f"A setting should be written path.to.key=value, with quotes around a name that holds a "
+        f"dot: inputs.'a.b'.type=text. Got {setting!r}."
+    )
 
 
 def _put(tree: dict[str, Any], path: list[str], value: Any, setting: str) -> None:
     *outer, last = path
     for step in outer:
-        inner: Any = tree.get(step)
+        inner: Any = _filled(step, tree.get(step))
         if inner is None:
             inner = {}
         elif isinstance(inner, str):
@@ -159,5 +176,5 @@ def _put(tree: dict[str, Any], path: list[str], value: Any, setting: str) -> Non
         if not isinstance(inner, dict):
             raise ConfigError(f"There is nothing to set below {step!r} in {setting!r}.")
         tree[step] = inner
-        tree = inner
+        tree = tree[step]
     tree[last] = value

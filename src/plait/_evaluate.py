@@ -11,6 +11,8 @@ from ._errors import DataError, listing
 from .data import Masked, Note, Pack
 from .schema import Schema
 
+Scores = dict[str, float | int]
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -24,11 +26,11 @@ class Evaluation:
         notes: What was done to cells that could not be taken as they stood.
     """
 
-    tasks: dict[str, dict[str, float]]
-    baselines: dict[str, dict[str, float]]
+    tasks: dict[str, Scores]
+    baselines: dict[str, Scores]
     notes: tuple[Note, ...] = ()
 
-    def __getitem__(self, task: str) -> dict[str, float]:
+    def __getitem__(self, task: str) -> Scores:
         return self.tasks[task]
 
     def to_dict(self) -> dict[str, Any]:

@@ -122,7 +122,8 @@ class Learner:
         with torch.random.fork_rng([]):
             torch.manual_seed(self.seed)
             model, balancer = assemble(schema, width, self.fusion, self.sharing, self.balancing)
-        settings = self.training.resolve(len(train))
+        steps = min(part.STEPS for part in schema.inputs.values())
+        settings = self.training.resolve(len(train), steps)
         seconds = Config(budget=self.budget).seconds
         trainer = Trainer(schema, settings, self.seed, seconds, tuple(callbacks))
         self._history = trainer.fit(model, packed, checked, balancer)

@@ -1,6 +1,7 @@
 """Options from outside to a declared value, with every problem explained at once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -30,41 +31,89 @@ def checked(made: type[T], options: Mapping[str, Any], subject: str) -> T:
         plait._errors.ConfigError: There is no option 'epoch' for the training.
         Did you mean 'epochs'?
     """
+    options = {str(name): value for name, value in options.items()}
+    problems: list[str] = []
+    value = None
     try:
-        return TypeAdapter(made).validate_python(dict(options))
+        value = TypeAdapter(made).validate_python(options)
     except ValidationError as error:
-        together([_told(made, each, subject) for each in _distinct(error)], ConfigError)
-        raise
+        problems = [_told(made, each, subject) for each in _distinct(error, options)]
+    else:
+        problems = [
+            f"Option {place!r} of {subject}: Input should be a number. Got {flag!r}."
+            for place, flag in _flags(value, options)
+        ]
+    together(problems, ConfigError)
+    assert isinstance(value, made), "pydantic gives what was asked for"
+    return value
 
 
-def _distinct(error: ValidationError) -> list[Any]:
+def _flags(value: Any, options: Mapping[str, Any], above: str = "") -> list[tuple[str, bool]]:
+    # To pydantic, true is the number 1: nobody who writes `epochs: true` means one epoch.
+    found = []
+    for name, option in options.items():
+        made = getattr(value, name, None)
+        if (
+            isinstance(option, bool)
+            and isinstance(made, int | float)
+            and not isinstance(made, bool)
+        ):
+            found.append((above + name, option))
+        if isinstance(option, Mapping) and is_dataclass(made):
+            found += _flags(made, option, f"{above}{name}.")
+    return found
+
+
+def _distinct(error: ValidationError, options: Mapping[str, Any]) -> list[Any]:
     # A union tells one problem for each of its members; the first is enough.
     seen: dict[tuple, Any] = {}
     for each in error.errors(include_url=False):
-        place = tuple(step for step in each["loc"] if not _is_type_name(step))
+        place = _place(each["loc"], options, missing=each["type"] == "missing")
         seen.setdefault(place, {**each, "loc": place})
     return list(seen.values())
 
 
-def _is_type_name(step: int | str) -> bool:
-    return isinstance(step, str) and (
-        "[" in step or step in ("str", "int", "float", "bool", "constrained-float", "none")
-    )
+def _place(
+    steps: Sequence[int | str], options: Any, *, missing: bool
+) -> tuple[int | str, ...]:  # fmt: skip
+    # Among the names there are those of types, one for each member of a union. What leads
+    # somewhere in the options is a name that the user wrote.
+    place = []
+    for step in steps:
+        listed = isinstance(step, int) and isinstance(options, list | tuple)
+        if (isinstance(options, Mapping) and step in options) or (listed and step < len(options)):
+            options = options[step]
+            place.append(step)
+    return (*place, steps[-1]) if missing else tuple(place)
 
 
 def _told(made: type, problem: Mapping[str, Any], subject: str) -> str:
     *path, last = problem["loc"] or ("it",)
     place = ".".join(str(step) for step in (*path, last))
     if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        known = _fields(made, path)
-        near = suggestion(str(last), known)
-        tail = near or f" Known: {', '.join(sorted(known))}."
-        return f"There is no option {place!r} for {subject}.{tail}"
+        return f"There is no option {place!r} for {subject}.{_remedy(made, path, str(last))}"
+    if problem["type"] == "missing":
+        return f"Option {place!r} of {subject} is missing. Give it a value."
     message = problem["msg"].removeprefix("Value error, ")
-    return f"Option {place!r} of {subject}: {message}. Got {problem['input']!r}."
+    found = repr(problem["input"])
+    found = found if len(found) <= 200 else found[:200] + "..."
+    return f"Option {place!r} of {subject}: {message}. Got {found}."
 
 
-def _fields(made: type, path: list[Any]) -> list[str]:
+def _remedy(made: type, path: Sequence[Any], wrong: str) -> str:
+    inner = made
     for step in path:
-        made = get_type_hints(made).get(str(step), made)
+        inner = get_type_hints(inner).get(str(step), inner)
+    known = _fields(inner)
+    deeper = [
+        f"{name}.{wrong}"
+        for name, kind in (get_type_hints(inner).items() if is_dataclass(inner) else ())
+        if wrong in _fields(kind)
+    ]
+    if deeper:
+        return f" Did you mean {deeper[0]!r}?"
+    return suggestion(wrong, known) or f" Known: {', '.join(sorted(known))}."
+
+
+def _fields(made: Any) -> list[str]:
     return list(getattr(made, "__dataclass_fields__", {}))

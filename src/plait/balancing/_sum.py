@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from plait._errors import suggestion
+
 from ._base import Balancer
 
 
@@ -32,7 +34,12 @@ class Sum(Balancer):
     def __init__(self, tasks: Sequence[str], *, weights: Mapping[str, float] | None = None) -> None:
         super().__init__(tasks)
         given = dict(weights or {})
-        self.check({name: torch.tensor(0.0) for name in given})
+        for name in given:
+            if name not in self.tasks:
+                raise ValueError(
+                    f"`weights` should name the tasks {list(self.tasks)}. Got {name!r}."
+                    f"{suggestion(name, self.tasks)}"
+                )
         self.weights = {name: float(given.get(name, 1.0)) for name in self.tasks}
 
     def backward(self, losses: Mapping[str, Tensor]) -> dict[str, float]:

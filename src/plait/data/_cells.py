@@ -15,20 +15,46 @@ def normal(column: pa.ChunkedArray | pa.Array) -> pa.Array:
         >>> normal(pa.chunked_array([["a"], ["b", None]])).type
         DataType(large_string)
     """
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        column, kind = column.cast(kind.value_type), kind.value_type
-    if is_string(kind):
-        column = column.cast(pa.large_string())
-    elif is_bytes(kind):
-        column = column.cast(pa.large_binary())
-    elif pa.types.is_null(kind):
-        column = column.cast(pa.large_string())
-    elif pa.types.is_decimal(kind) or kind == pa.float16():
-        column = column.cast(pa.float64())
-    if isinstance(column, pa.Array):
-        return column
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    parts = [_normal(chunk) for chunk in chunks or [pa.array([], column.type)]]
+    return parts[0] if len(parts) == 1 else pa.concat_arrays(parts)
+
+
+def _normal(cells: pa.Array) -> pa.Array:
+    if isinstance(cells, pa.RunEndEncodedArray):
+        cells = pc.run_end_decode(cells)
+    if isinstance(cells, pa.DictionaryArray):
+        cells = cells.dictionary_decode()
+    if isinstance(cells, pa.ExtensionArray):
+        cells = cells.storage
+    kind = cells.type
+    if is_string(kind) or pa.types.is_null(kind):
+        return cells.cast(pa.large_string())
+    if is_bytes(kind):
+        return cells.cast(pa.large_binary())
+    if pa.types.is_decimal(kind) or kind == pa.float16():
+        return cells.cast(pa.float64())
+    return cells.cast(plain(kind))
+
+
+def plain(kind: pa.DataType) -> pa.DataType:
+    """The same type without Arrow's views, of which rows cannot be taken.
+
+    Example:
+        >>> plain(pa.list_(pa.string_view()))
+        LargeListType(large_list<item: large_string>)
+    """
+    if kind == pa.string_view():
+        return pa.large_string()
+    if kind == pa.binary_view():
+        return pa.large_binary()
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(plain(kind.value_type), kind.list_size)
+    if is_list(kind):
+        return pa.large_list(plain(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(plain(field.type)) for field in kind])
+    return kind
 
 
 def is_string(kind: pa.DataType) -> bool:
@@ -54,7 +80,11 @@ def is_number(kind: pa.DataType) -> bool:
 def is_list(kind: pa.DataType) -> bool:
     """A list in each cell, of fixed or varying length."""
     return (
-        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+        pa.types.is_list(kind)
+        or pa.types.is_large_list(kind)
+        or pa.types.is_fixed_size_list(kind)
+        or pa.types.is_list_view(kind)
+        or pa.types.is_large_list_view(kind)
     )
 
 
@@ -105,12 +135,15 @@ def texts(column: pa.Array) -> pa.Array:
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
         whole = pc.equal(column, pc.floor(column))
-        small = pc.less(pc.abs(column), 2.0**53)
+        # Beyond 2**53 a float skips whole numbers; what is left of one is still written as one.
+        small = pc.less(pc.abs(column), 2.0**63)
         is_code = pc.and_(whole, small)
-        codes = pc.if_else(is_code, column, pa.scalar(0.0, column.type)).cast(pa.int64())
+        codes = pc.if_else(is_code, column, pa.scalar(0.0, column.type))
+        codes = codes.cast(pa.int64(), safe=False)
         written = pc.if_else(is_code, codes.cast(pa.large_string()), column.cast(pa.large_string()))
-    elif is_bytes(column.type) or is_list(column.type):
-        written = pa.array([None if c is None else str(c) for c in column.to_pylist()])
+    elif is_bytes(column.type) or pa.types.is_nested(column.type):
+        cells = [None if cell is None else str(cell) for cell in column.to_pylist()]
+        written = pa.array(cells, pa.large_string())
     else:
         written = column.cast(pa.large_string())
     written = pc.utf8_trim_whitespace(written.cast(pa.large_string()))
@@ -137,13 +170,19 @@ def lists(column: pa.Array, separator: str) -> tuple[pa.Array, np.ndarray, np.nd
     return texts(column.flatten()), offsets, there
 
 
-def vectors(column: pa.Array) -> tuple[np.ndarray, np.ndarray, list[int]]:
+def vectors(
+    column: pa.Array, dtype: type[np.floating] = np.float32
+) -> tuple[np.ndarray, np.ndarray, list[int]]:
     """A column of equally long lists of numbers as one matrix.
 
     The length is that of the most rows; a row of another length is not there.
 
+    Args:
+        column: The lists.
+        dtype: In which precision their numbers are wanted.
+
     Returns:
-        float32 ``[rows, length]``, which rows are there, and the numbers of the rows that hold
+        A matrix ``[rows, length]``, which rows are there, and the numbers of the rows that hold
         a list of another length or an entry that is no finite number.
 
     Example:
@@ -154,17 +193,23 @@ def vectors(column: pa.Array) -> tuple[np.ndarray, np.ndarray, list[int]]:
         ([True, True, False, False], [3])
     """
     there = column.is_valid().to_numpy(zero_copy_only=False).copy()
-    column = column.cast(pa.large_list(pa.float32()))
+    column = column.cast(pa.large_list(column.type.value_type))
     lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
     known = lengths[there]
     length = int(np.bincount(known).argmax()) if known.size else 0
     fits = there & (lengths == length)
-    flat = column.flatten().to_numpy(zero_copy_only=False)
-    entry_fits = np.repeat(fits, np.where(there, lengths, 0))
-    matrix = np.zeros((len(column), length), np.float32)
-    matrix[fits] = flat[entry_fits].reshape(-1, length)
+    flat = _entries(column.flatten(), dtype)
+    matrix = np.zeros((len(column), length), dtype)
+    matrix[fits] = flat[np.repeat(fits, lengths)].reshape(int(fits.sum()), length)
     finite = np.isfinite(matrix).all(1)
     wrong = np.flatnonzero(there & ~(fits & finite)).tolist()
     there &= fits & finite
     matrix[~there] = 0
     return matrix, there, wrong
+
+
+def _entries(flat: pa.Array, dtype: type[np.floating]) -> np.ndarray:
+    if pa.types.is_floating(flat.type):
+        return flat.cast(pa.from_numpy_dtype(dtype)).to_numpy(zero_copy_only=False)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is told as such
+        return numbers(normal(flat))[0].astype(dtype)

@@ -6,6 +6,7 @@ from torch import Tensor
 
 # The increment and the two multipliers of SplitMix64 (Steele, Lea and Flood, 2014), as int64.
 _STEP, _FIRST, _SECOND = -7046029254386353131, -4658895280553007687, -7723592293110705685
+_HALF = 1 << 63
 
 
 def noise(
@@ -18,7 +19,8 @@ def noise(
         >>> bool((alone == noise(0, 3, torch.tensor([5, 7]), 2)[1]).all())
         True
     """
-    key = _mix(torch.tensor(seed * 1_000_003 + epoch))
+    start = (seed * 1_000_003 + epoch + _HALF) % (2 * _HALF) - _HALF  # around, as int64 goes
+    key = _mix(torch.tensor(start))
     state = _mix(key + rows * _STEP).unsqueeze(1) + torch.arange(1, draws + 1) * _STEP
     return _shift(_mix(state), 40).to(torch.float32) / (1 << 24)
 

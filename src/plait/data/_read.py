@@ -2,17 +2,20 @@
 
 import glob
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
-from pyarrow import csv, feather, json, parquet
+from pyarrow import feather, json, parquet
 
 from plait._errors import DataError, listing
 
+from ._cells import is_string
+from ._csv import BLOCK, not_utf8, read_csv
+
 FORMATS = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".arrow", ".feather", ".ipc", ".jsonl",
            ".ndjson")  # fmt: skip
+DELIMITED = (".csv", ".tsv", ".txt")
 
 
 def read(source: str | Path | Sequence[str | Path]) -> tuple[pa.Table, Path]:
@@ -29,6 +32,14 @@ def read(source: str | Path | Sequence[str | Path]) -> tuple[pa.Table, Path]:
     """
     paths = _paths(source)
     tables = [_one(path) for path in paths]
+    if len(tables) == 1:
+        return tables[0], paths[0].parent
+    text = _text_somewhere(tables)
+    if text:
+        tables = [
+            _one(path, text) if _ending(path) in DELIMITED else table
+            for path, table in zip(paths, tables, strict=True)
+        ]
     try:
         table = pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
@@ -37,6 +48,15 @@ def read(source: str | Path | Sequence[str | Path]) -> tuple[pa.Table, Path]:
             f"Files: {listing([str(p) for p in paths])}."
         ) from error
     return table, paths[0].parent
+
+
+def _text_somewhere(tables: Sequence[pa.Table]) -> set[str]:
+    # A file of which the codes happen to look like numbers must fit one where they do not.
+    kinds: dict[str, set[bool]] = {}
+    for table in tables:
+        for field in table.schema:
+            kinds.setdefault(field.name, set()).add(is_string(field.type))
+    return {name for name, found in kinds.items() if len(found) == 2}
 
 
 def _paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
@@ -58,17 +78,17 @@ def _paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
     return paths
 
 
-def _one(path: Path) -> pa.Table:
-    ending = next((s for s in reversed(path.suffixes) if s.lower() != ".gz"), "").lower()
+def _one(path: Path, text: Collection[str] = ()) -> pa.Table:
+    ending = _ending(path)
     try:
-        if ending in (".csv", ".tsv", ".txt"):
-            return _csv(path, "\t" if ending == ".tsv" else ",")
+        if ending in DELIMITED:
+            return read_csv(path, _delimiter(path, ending), text)
         if ending in (".parquet", ".pq"):
-            return parquet.read_table(path)
+            return _columns(parquet.read_table(path))
         if ending in (".arrow", ".feather", ".ipc"):
-            return feather.read_table(path, memory_map=True)
+            return _columns(_ipc(path))
         if ending in (".jsonl", ".ndjson"):
-            return json.read_json(path)
+            return _json(path)
     except (pa.ArrowInvalid, pa.ArrowKeyError, OSError, UnicodeDecodeError) as error:
         raise DataError(f"{str(path)!r} cannot be read as {ending}: {error}") from error
     raise DataError(
@@ -76,40 +96,43 @@ def _one(path: Path) -> pa.Table:
     )
 
 
-def _csv(path: Path, delimiter: str) -> pa.Table:
-    parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-    types: dict[str, pa.DataType] = {}
+def _ending(path: Path) -> str:
+    return next((s for s in reversed(path.suffixes) if s.lower() != ".gz"), "").lower()
+
+
+def _delimiter(path: Path, ending: str) -> str:
+    with pa.input_stream(str(path)) as stream:
+        header = stream.read(1 << 16)
+    if header[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise not_utf8(path, "Found UTF-16.")
+    if ending == ".tsv":
+        return "\t"
+    line = re.sub(rb'"[^"]*"', b"", header).partition(b"\n")[0]
+    # A comma, unless the names are divided by something else and by no comma at all.
+    return next((d for d in (",", ";", "\t", "|") if d.encode() in line), ",")
+
+
+def _ipc(path: Path) -> pa.Table:
+    with path.open("rb") as file:
+        magic = file.read(6)
+    if magic.startswith((b"ARROW1", b"FEA1")):
+        return feather.read_table(path, memory_map=True)
+    # Arrow's other form, a stream: it has no magic at its head.
+    return pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
+
+
+def _columns(table: pa.Table) -> pa.Table:
+    # An index without a name, which pandas has written beside the columns.
+    index = [name for name in table.column_names if re.fullmatch(r"__index_level_\d+__", name)]
+    return table.drop_columns(index)
+
+
+def _json(path: Path) -> pa.Table:
+    block = BLOCK
     while True:
         try:
-            convert = csv.ConvertOptions(column_types=types)
-            table = csv.read_csv(path, parse_options=parse, convert_options=convert)
+            return json.read_json(path, json.ReadOptions(block_size=block))
         except pa.ArrowInvalid as error:
-            # The type of a column is guessed from its first block; a later cell may not fit it.
-            column = re.search(r"In CSV column #(\d+)", str(error))
-            if not column:
+            if "straddl" not in str(error) or block >= 1 << 30:
                 raise
-            name = csv.open_csv(path, parse_options=parse).schema.names[int(column[1])]
-            if types.get(name) == pa.string():
-                raise
-            types[name] = pa.string()
-            continue
-        codes = _leading_zeros(path, parse, table, set(types))
-        if not codes:
-            return table
-        types |= dict.fromkeys(codes, pa.string())
-
-
-def _leading_zeros(
-    path: Path, parse: csv.ParseOptions, table: pa.Table, known: set[str]
-) -> list[str]:
-    # 02134 is a code, and its zero is lost once it has been read as a number.
-    whole = [f.name for f in table.schema if pa.types.is_integer(f.type) and f.name not in known]
-    if not whole or len(set(table.column_names)) < table.num_columns:
-        return []
-    convert = csv.ConvertOptions(
-        include_columns=whole, column_types=dict.fromkeys(whole, pa.string())
-    )
-    block = csv.open_csv(path, parse_options=parse, convert_options=convert).read_next_batch()
-    return [
-        name for name in whole if pc.any(pc.match_substring_regex(block[name], r"^0\d")).as_py()
-    ]
+            block *= 8

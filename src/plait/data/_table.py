@@ -1,16 +1,18 @@
 """A table of Arrow columns, wherever it came from."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import torch
+from torch import Tensor
 
 from plait._errors import DataError, listing, suggestion, together
 
-from ._cells import normal
+from ._cells import normal, plain
 from ._read import read
 
 
@@ -62,7 +64,7 @@ class Table:
         if isinstance(source, Mapping):
             return cls._checked(_from_columns(source), home, pa.Table.to_pydict)
         kind = type(source).__module__.partition(".")[0]
-        if kind == "pandas":
+        if kind == "pandas" and source.ndim == 2:
             twice = [str(name) for name in source.columns[source.columns.duplicated()]]
             _refuse_twice(twice)
             arrow = _from_pandas(source)
@@ -72,7 +74,7 @@ class Table:
             restore: Callable[[pa.Table], Any] = lambda out: out  # noqa: E731 (typed as the field)
             if kind == "polars":
                 restore = type(source)
-            return cls._checked(pa.table(source), home, restore)
+            return cls._checked(_from_stream(source), home, restore)
         raise DataError(
             "A table should be a path, a dict of columns, or an object that speaks Arrow (pandas, "
             f"polars, DuckDB, pyarrow). Found {type(source).__name__!r}."
@@ -111,8 +113,9 @@ class Table:
         return list(self.arrow.column_names)
 
     def take(self, rows: np.ndarray) -> "Table":
-        """Some of the rows, by number."""
-        return Table(self.arrow.take(pa.array(rows)), self.root, self.restore)
+        """Some of the rows, by number. They are given back as an Arrow table."""
+        schema = pa.schema([each.with_type(plain(each.type)) for each in self.arrow.schema])
+        return Table(self.arrow.cast(schema).take(pa.array(rows, pa.int64())), self.root)
 
     def require(self, names: Iterable[str]) -> None:
         """Check that all these columns are there.
@@ -146,24 +149,41 @@ def _refuse_twice(names: list[str]) -> None:
         )
 
 
+def _from_stream(source: Any) -> pa.Table:
+    try:
+        return pa.table(source)
+    except (pa.ArrowInvalid, TypeError) as error:
+        raise DataError(
+            f"A table should have columns with names. Found {type(source).__name__!r}. {error} "
+            "Give it as a dict, {name: column}."
+        ) from error
+
+
+REFUSED = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError,
+           OverflowError)  # fmt: skip
+"""What Arrow raises for cells that do not make a column."""
+
+
 def _from_pandas(frame: Any) -> pa.Table:
     try:
         return pa.Table.from_pandas(frame, preserve_index=False)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+    except REFUSED as error:
         raise DataError(
             f"The cells of a column should be of one type. {' '.join(map(str, error.args))} "
             "Convert that column, for example with `.astype(str)`."
         ) from error
 
 
-def _from_columns(columns: Mapping[str, Any]) -> pa.Table:
+def _from_columns(columns: Mapping[Any, Any]) -> pa.Table:
+    names = [str(name) for name in columns]
+    _refuse_twice(sorted({name for name in names if names.count(name) > 1}))
     arrays, problems = {}, []
     for name, cells in columns.items():
         try:
             arrays[str(name)] = _from_cells(cells)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        except REFUSED as error:
             problems.append(
-                f"The cells of column {name!r} should be of one type. {error} Convert them first."
+                f"Column {name!r} should be a list of cells of one type. {error}. Convert it first."
             )
     together(problems)
     lengths = {name: len(cells) for name, cells in arrays.items()}
@@ -173,10 +193,17 @@ def _from_columns(columns: Mapping[str, Any]) -> pa.Table:
 
 
 def _from_cells(cells: Any) -> pa.Array:
-    # A tensor says how to become an array; asking for that spares this floor an import of torch.
-    cells = cells.detach().cpu().numpy() if hasattr(cells, "detach") else cells
-    if isinstance(cells, np.ndarray) and cells.ndim == 2:
-        return pa.FixedSizeListArray.from_arrays(pa.array(cells.reshape(-1)), cells.shape[1])
+    if isinstance(cells, str | bytes | Mapping | Set):
+        raise TypeError(f"Found {type(cells).__name__!r}")
+    if isinstance(cells, Tensor):
+        cells = cells.detach().cpu()
+        # NumPy has no bfloat16.
+        cells = (cells.float() if cells.dtype == torch.bfloat16 else cells).numpy()
+    if isinstance(cells, np.ndarray):
+        cells = cells.astype(cells.dtype.newbyteorder("="), copy=False)
+        if cells.ndim == 2:
+            flat = pa.array(cells.reshape(-1))
+            return pa.FixedSizeListArray.from_arrays(flat, cells.shape[1])
     if isinstance(cells, pa.Array | pa.ChunkedArray):
         return cells
     return pa.array(cells, from_pandas=True)

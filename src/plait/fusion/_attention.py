@@ -9,16 +9,16 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from plait.data import Masked
 
-from ._base import Fusion, pooled
+from ._base import Fusion
 
 
 class Attention(Fusion):
     """A small transformer over one learned query and the tokens of all inputs (the default).
 
-    Each token is told which input it comes from. The query's last state is the result, added to
-    the mean over the inputs that are there: so the plain sum of what the inputs say is always
-    within reach, and the blocks learn what goes beyond it. Absent tokens are left out of every
-    softmax; a row with nothing is answered by the query alone.
+    Each token is told which input it comes from. The result is the sum of all tokens that are
+    there, plus the query's last state by a small learned gain: so a plain network over the inputs
+    side by side is always within reach, and the blocks learn what goes beyond it. Absent tokens
+    are left out of the sum and of every softmax; a row with nothing is answered by the query.
 
     Args:
         inputs: The names of the inputs.
@@ -38,7 +38,7 @@ class Attention(Fusion):
     Source:
         The blocks are those of Xiong et al., *On Layer Normalization in the Transformer
         Architecture*, 2020 (arXiv 2002.04745), pre-norm. Late fusion of one token per modality as
-        in AutoGluon-Multimodal and in *Fusion or Confusion?*, 2025 (arXiv 2512.22991); the mean
+        in AutoGluon-Multimodal and in *Fusion or Confusion?*, 2025 (arXiv 2512.22991); the sum
         that is added is ours.
 
     Example:
@@ -60,7 +60,7 @@ class Attention(Fusion):
         self.origin = nn.Parameter(torch.randn(len(self.inputs), width) * 0.02)
         self.query = nn.Parameter(torch.randn(width) * 0.02)
         self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(layers))
-        self.norm = nn.LayerNorm(width)
+        self.gain = nn.Parameter(torch.full([width], 0.1))
 
     def forward(self, tokens: Mapping[str, Masked]) -> Float[Tensor, "batch width"]:
         """One vector per row."""
@@ -74,9 +74,8 @@ class Attention(Fusion):
         seen = torch.cat([torch.ones_like(mask[:, :1]), mask], 1)
         for block in self.blocks:
             states = block(states, seen)
-        means, there = pooled(tokens, self.inputs)
-        mean = means.sum(1) / there.sum(1, keepdim=True).clamp(min=1)
-        return self.norm(states[:, 0]) + mean
+        total = torch.cat([part.values for part in parts], 1).where(mask.unsqueeze(2), 0.0).sum(1)
+        return total + self.gain * states[:, 0]
 
 
 class Block(nn.Module):

@@ -1,15 +1,19 @@
 """What every modality promises."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import field
+from typing import ClassVar
 
-from jaxtyping import Float
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from plait._errors import NotFittedError
 from plait.data import Masked, Packed, Table
+
+Draw = Callable[[int], Tensor]
+"""From a count to float ``[batch, count]`` in [0, 1), the same for a row wherever it is met."""
 
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -24,6 +28,11 @@ class Modality(ABC):
     Args:
         columns: The columns; left out, the one that bears the input's own name.
     """
+
+    STEPS: ClassVar[int] = 2_400
+    """About how many steps an encoder of this kind learns from before it learns by heart."""
+    HIDE: ClassVar[bool] = False
+    """Whether training hides this input now and then, as :class:`Training` says."""
 
     columns: tuple[str, ...] = field(default=(), kw_only=True)
 
@@ -55,15 +64,16 @@ class Modality(ABC):
         """
         return None
 
-    def augment(self, cells: Masked, noise: Float[Tensor, "batch draws"]) -> Masked:
+    def augment(self, cells: Masked, draw: Draw) -> Masked:
         """The same cells as a training step should see them.
 
         A leaf that varies nothing leaves this as it stands.
 
         Args:
             cells: A batch of what :meth:`pack` gives.
-            noise: Numbers in [0, 1) that depend on seed, epoch and row and on nothing else, so
-                that a run can be taken up again anywhere. Never draw from a stream.
+            draw: Gives so many numbers in [0, 1) for each row, which depend on seed, epoch and row
+                and on nothing else, so that a run can be taken up again anywhere. Never draw from
+                a stream.
         """
         return cells
 

@@ -2,21 +2,24 @@
 
 import math
 from dataclasses import replace
+from typing import Annotated
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
-from pydantic import PositiveInt
+from jaxtyping import Float
+from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from plait.data import Masked, Note, Packed, Table
 from plait.data._cells import texts
 
-from ._base import STRICT, Modality
+from ._base import STRICT, Draw, Modality
 
 MISSING, UNSEEN, KNOWN = 0, 1, 2
+Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -34,6 +37,7 @@ class Categorical(Modality):
     Args:
         least: How often a category has to occur to be known.
         most: How many categories a column may have; the rarest beyond are unseen.
+        forget: Share of the cells that a training step sees as unseen.
         categories: The known ones of each column, found by :meth:`fit`.
 
     Example:
@@ -50,6 +54,7 @@ class Categorical(Modality):
 
     least: PositiveInt = 2
     most: PositiveInt = 10_000
+    forget: Share = 0.05
     categories: tuple[tuple[str, ...], ...] | None = None
 
     def fit(self, table: Table) -> "Categorical":
@@ -76,11 +81,50 @@ class Categorical(Modality):
         values = torch.from_numpy(np.stack(codes, 1))
         return Packed(Masked(values, values != MISSING), tuple(notes))
 
+    def augment(self, cells: Masked, draw: Draw) -> Masked:
+        """Some known categories seen as unseen, so that a stranger's answer is learned too."""
+        if not self.forget:
+            return cells
+        hidden = (draw(cells.values.shape[1]) < self.forget) & cells.mask
+        return Masked(cells.values.masked_fill(hidden, UNSEEN), cells.mask)
+
     def build(self, width: int) -> nn.Module:
         """A :class:`CategoricalEncoder` of as many columns."""
         if self.categories is None:
             raise self.unfitted()
         return CategoricalEncoder([len(known) for known in self.categories], width)
+
+    def shortcut(self, outputs: int) -> nn.Module | None:
+        """A :class:`CategoricalShortcut` over the same categories."""
+        if self.categories is None:
+            raise self.unfitted()
+        return CategoricalShortcut([len(known) for known in self.categories], outputs)
+
+
+class CategoricalShortcut(nn.Module):
+    """A weight for every category and output: a linear model beside the deep one.
+
+    Args:
+        sizes: How many known categories each column has.
+        outputs: How many outputs the model has.
+
+    Shapes:
+        - in: ``values`` int64 ``[batch, columns]``, ``mask`` bool ``[batch, columns]``.
+        - out: float ``[batch, outputs]``.
+    """
+
+    offsets: Tensor
+
+    def __init__(self, sizes: list[int], outputs: int) -> None:
+        super().__init__()
+        starts = np.cumsum([0, *[known + KNOWN for known in sizes]])
+        self.register_buffer("offsets", torch.tensor(starts[:-1]), persistent=False)
+        self.weights = nn.EmbeddingBag(int(starts[-1]), outputs, mode="sum")
+        nn.init.zeros_(self.weights.weight)
+
+    def forward(self, cells: Masked) -> Float[Tensor, "batch outputs"]:
+        """What the categories of each row add to its outputs."""
+        return self.weights(cells.values.where(cells.mask, MISSING) + self.offsets)
 
 
 class CategoricalEncoder(nn.Module):
@@ -92,6 +136,7 @@ class CategoricalEncoder(nn.Module):
     Args:
         sizes: How many known categories each column has.
         width: Size of the token.
+        dropout: Share of the vectors' entries that are dropped in training.
 
     Shapes:
         - in: ``values`` int64 ``[batch, columns]`` (0 missing, 1 unseen, then the known ones);
@@ -105,7 +150,7 @@ class CategoricalEncoder(nn.Module):
 
     offsets: Tensor
 
-    def __init__(self, sizes: list[int], width: int) -> None:
+    def __init__(self, sizes: list[int], width: int, *, dropout: float = 0.0) -> None:
         super().__init__()
         size = embedding_size(max(sizes))
         starts = np.cumsum([0, *[known + KNOWN for known in sizes]])
@@ -113,24 +158,25 @@ class CategoricalEncoder(nn.Module):
         self.table = nn.Embedding(int(starts[-1]), size)
         # Vectors drawn from N(0, 1) drown the numbers beside them for many epochs.
         nn.init.normal_(self.table.weight, std=0.05)
+        self.drop = nn.Dropout(dropout)
         self.project = nn.Linear(size * len(sizes), width)
 
     def forward(self, cells: Masked) -> Masked:
         """One token per row."""
         codes = cells.values.where(cells.mask, MISSING)
         vectors = self.table(codes + self.offsets)
-        token = self.project(vectors.flatten(1)).unsqueeze(1)
+        token = self.project(self.drop(vectors.flatten(1))).unsqueeze(1)
         return Masked(token, cells.present.unsqueeze(1))
 
 
 def embedding_size(categories: int) -> int:
-    """How long a category's vector is: 8 for few, growing with the fourth root, at most 32.
+    """How long a category's vector is: 16 for up to a hundred, then growing, at most 32.
 
     Example:
-        >>> [embedding_size(n) for n in (2, 100, 10_000)]
-        [8, 16, 32]
+        >>> [embedding_size(n) for n in (2, 100, 1_000, 10_000)]
+        [16, 16, 24, 32]
     """
-    return min(32, max(8, 8 * math.ceil(0.45 * categories**0.25)))
+    return min(32, max(16, 8 * math.ceil(0.4 * categories**0.25)))
 
 
 def _frequent(cells: pa.Array, least: int, most: int) -> tuple[str, ...]:

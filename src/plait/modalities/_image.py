@@ -1,22 +1,22 @@
 """Pictures."""
 
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
-from jaxtyping import Float
 from pydantic import Field
 from pydantic.dataclasses import dataclass
-from torch import Tensor, nn
+from torch import nn
 
 from plait._errors import DataError
 from plait.data import Masked, Note, Packed, Table
 
-from ._base import STRICT, Modality
+from ._base import STRICT, Draw, Modality
 from ._conv_encoder import ConvEncoder
 from ._pictures import Sources, decode, short_side
 from ._vit_encoder import ViTEncoder
 
+FEW = 2_000
 TOLERATED = 0.01
 """The share of pictures that may be unreadable."""
 
@@ -35,17 +35,20 @@ class Image(Modality):
         size: Height and width in pixels; left out, the median of the shorter sides, at most 64.
         flip: Whether a training step may see a picture mirrored.
         shift: By how much of its size a training step may see it shifted.
+        rows: How many rows training has, found by :meth:`fit`.
 
     Raises:
         DataError: From :meth:`pack`, if paths do not exist or lead out of the data's folder, or
             too many pictures cannot be read.
     """
 
+    HIDE: ClassVar[bool] = True
+
     encoder: Literal["scratch", "conv", "vit"] = "scratch"
     size: Annotated[int, Field(ge=8, le=1024)] | None = None
     flip: bool = True
     shift: Annotated[float, Field(ge=0, le=0.5)] = 0.06
-    fitted: bool = False
+    rows: int = 0
 
     def fit(self, table: Table) -> "Image":
         """A copy that knows the size."""
@@ -56,11 +59,11 @@ class Image(Modality):
                 f"The input {column!r} should hold pictures. Found none that can be read. "
                 "Leave the column out, or mend it."
             )
-        return replace(self, size=max(8, side), fitted=True)
+        return replace(self, size=max(8, side), rows=len(table))
 
     def pack(self, table: Table) -> Packed:
         """Pixels: uint8 ``[rows, 3, size, size]``, mask ``[rows]``."""
-        if not self.fitted or self.size is None:
+        if not self.rows or self.size is None:
             raise self.unfitted()
         (column,) = self.columns
         sources = Sources.of(table[column], column, table.root)
@@ -80,9 +83,9 @@ class Image(Modality):
             )
         return Packed(Masked(torch.from_numpy(pixels), torch.from_numpy(there)), tuple(notes))
 
-    def augment(self, cells: Masked, noise: Float[Tensor, "batch draws"]) -> Masked:
+    def augment(self, cells: Masked, draw: Draw) -> Masked:
         """Some pictures mirrored, all shifted a little, edges repeated."""
-        pixels = cells.values
+        pixels, noise = cells.values, draw(3)
         side = pixels.shape[-1]
         if self.flip:
             pixels = torch.where((noise[:, 0] < 0.5).view(-1, 1, 1, 1), pixels.flip(3), pixels)
@@ -101,4 +104,8 @@ class Image(Modality):
         """A :class:`ConvEncoder` or a :class:`ViTEncoder`."""
         if self.size is None:
             raise self.unfitted()
-        return ViTEncoder(self.size, width) if self.encoder == "vit" else ConvEncoder(width)
+        if self.encoder == "vit":
+            return ViTEncoder(self.size, width)
+        # A few hundred pictures are learned by heart; there a smaller net that starts softly.
+        small = self.rows < FEW
+        return ConvEncoder(width, small=small)

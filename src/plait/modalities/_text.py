@@ -2,28 +2,29 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
 import torch
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from torch import nn
 
 from plait._errors import DataError
-from plait.data import Note, Packed, Ragged, Table
+from plait.data import Masked, Note, Packed, Ragged, Table
 from plait.data._cells import texts
 
-from ._base import STRICT, Modality
+from ._base import STRICT, Draw, Modality
 from ._ngrams import BUCKETS, document_counts, ngrams
 from ._text_encoder import TextEncoder
 from ._text_fit import TextFit
 from ._text_shortcut import TextShortcut, rarities
 
 CHUNK = 10_000
-UNKNOWN = "[UNK]"
+UNKNOWN, UNKNOWN_ID = "[UNK]", 1
+Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -34,12 +35,14 @@ class Text(Modality):
     straight to the outputs. Upper and lower case are the same. An empty cell is missing.
 
     Args:
-        encoder: ``"bag"`` reads tokens in no order, ``"transformer"`` in their order; both start
-            from nothing. ``"scratch"`` takes the transformer from 100,000 texts on.
+        encoder: ``"bag"`` reads single tokens and their next neighbors, ``"transformer"`` the whole
+            text; both start from nothing. ``"scratch"`` takes the transformer from 100,000 texts
+            on.
         max_length: Tokens beyond this many are cut off, and counted.
         vocabulary: How many different tokens there may be.
         longest: How many tokens a run of the shortcut has at most; 0 leaves the shortcut out.
         least: In how many texts a run has to occur to be known.
+        forget: Share of the tokens that a training step sees as unknown.
         fitted: The tokenizer and the runs of the training texts, found by :meth:`fit`.
 
     Raises:
@@ -53,11 +56,14 @@ class Text(Modality):
         ([True, False, True], 0)
     """
 
+    STEPS: ClassVar[int] = 520
+
     encoder: Literal["scratch", "bag", "transformer"] = "scratch"
     max_length: PositiveInt = 128
     vocabulary: PositiveInt = 16_000
     longest: int = 2
     least: PositiveInt = 2
+    forget: Share = 0.1
     fitted: TextFit | None = None
 
     def fit(self, table: Table) -> "Text":
@@ -109,6 +115,13 @@ class Text(Modality):
             torch.from_numpy(there),
         )
         return Packed(ragged, tuple(notes))
+
+    def augment(self, cells: Masked, draw: Draw) -> Masked:
+        """Some tokens seen as unknown, so that no single word is relied on."""
+        if not self.forget:
+            return cells
+        hidden = (draw(cells.values.shape[1]) < self.forget) & cells.mask
+        return Masked(cells.values.masked_fill(hidden, UNKNOWN_ID), cells.mask)
 
     def build(self, width: int) -> nn.Module:
         """A :class:`TextEncoder` of this vocabulary."""

@@ -3,6 +3,7 @@
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 from plait.data import Masked
 
@@ -10,19 +11,18 @@ from plait.data import Masked
 class TextEncoder(nn.Module):
     """Tokens of a text to two tokens of the model: what some learned looks see, and the strongest.
 
-    The vectors of the tokens (after one transformer block, if ``ordered``) are pooled twice: by
-    softmax attention of a few learned queries, and by their maximum. What is masked is left out of
-    both.
+    The vectors of the tokens are pooled by softmax attention of a few learned queries. Beside it,
+    each vector is added to what a convolution sees of its neighbors (or a transformer block of the
+    whole text, if ``ordered``), and the maximum is taken. What is masked is left out of both.
 
     Args:
         vocabulary: How many different tokens there are.
         width: Size of a token of the model.
         length: How many tokens a text has at most.
-        ordered: Whether the order of the tokens is seen.
+        ordered: Whether a transformer block reads the whole text in its order.
         looks: How many queries attend to the text.
         size: Size of a token's vector.
         dropout: Share of hidden units that are dropped in training.
-        forget: Share of tokens that a training step sees as unknown.
 
     Shapes:
         - in: ``values`` int64 ``[batch, length]``, ``mask`` bool ``[batch, length]``.
@@ -39,10 +39,8 @@ class TextEncoder(nn.Module):
         looks: int = 4,
         size: int = 64,
         dropout: float = 0.2,
-        forget: float = 0.1,
     ) -> None:
         super().__init__()
-        self.forget = forget
         self.table = nn.Embedding(vocabulary, size)
         # Vectors drawn from N(0, 1) cost most of what a net from nothing can reach on text.
         nn.init.normal_(self.table.weight, std=0.05)
@@ -54,7 +52,10 @@ class TextEncoder(nn.Module):
             if ordered
             else None
         )
+        self.near = None if ordered else nn.Conv1d(size, size, 3, padding=1)
+        self.near_norm = nn.LayerNorm(size)
         self.norm = nn.LayerNorm(size)
+        self.high_norm = nn.LayerNorm(size)
         self.drop = nn.Dropout(dropout)
         self.look = nn.Linear(size, looks)
         self.seen = nn.Linear(looks * size, width)
@@ -64,18 +65,22 @@ class TextEncoder(nn.Module):
         """Two tokens per row."""
         mask = cells.mask
         tokens = cells.values.where(mask, 0)
-        if self.training and self.forget:
-            tokens = tokens.masked_fill(
-                torch.rand(tokens.shape, device=mask.device) < self.forget, 1
-            )
-        states = self.table(tokens)
-        if self.block is not None and self.place is not None:
-            states = self.block(states + self.place[: tokens.shape[1]], src_key_padding_mask=~mask)
-        states = self.drop(self.norm(states))
-        pooled = torch.stack(
-            [self.seen(self._looked(states, mask)), self.strongest(self._highest(states, mask))], 1
-        )
+        vectors = self.table(tokens)
+        looked = self._looked(self.drop(self.norm(vectors)), mask)
+        highest = self._highest(self.drop(self.high_norm(self._read(vectors, mask))), mask)
+        pooled = torch.stack([self.seen(looked), self.strongest(highest)], 1)
         return Masked(pooled, cells.present.unsqueeze(1).expand(-1, 2))
+
+    def _read(
+        self, vectors: Float[Tensor, "batch length size"], mask: Bool[Tensor, "batch length"]
+    ) -> Float[Tensor, "batch length size"]:
+        if self.block is not None and self.place is not None:
+            placed = vectors + self.place[: vectors.shape[1]]
+            return self.block(placed, src_key_padding_mask=~mask)
+        assert self.near is not None, "there is a block or a convolution"
+        # Padding must look like the end of the text to the convolution.
+        quiet = self.near_norm(vectors).masked_fill(~mask.unsqueeze(2), 0.0)
+        return vectors + functional.gelu(self.near(quiet.transpose(1, 2)).transpose(1, 2))
 
     def _looked(
         self, states: Float[Tensor, "batch length size"], mask: Bool[Tensor, "batch length"]

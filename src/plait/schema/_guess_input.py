@@ -1,5 +1,6 @@
 """What an input column seems to be."""
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -8,6 +9,7 @@ from plait.data._cells import is_bytes, is_list, is_number, is_string, is_time, 
 from ._guess import (
     CODE,
     IDENTITY,
+    SAMPLE,
     SPLIT,
     SPLITS,
     Guess,
@@ -53,16 +55,14 @@ def guess_input(name: str, column: pa.Array) -> Guess:
     distinct = pc.count_distinct(text).as_py()
     if not len(text):
         return Guess("ignore", "every cell is empty")
-    if distinct == 1 and texts(column).null_count == 0:
+    if distinct == 1 and _constant(column):
         return Guess("ignore", f"always {text[0].as_py()!r}")
-    if SPLIT.search(words(name)) and (
-        set(pc.utf8_lower(text.unique()).to_pylist()) <= SPLITS or "fold" in words(name)
-    ):
+    if SPLIT.search(words(name)) and _are_splits(name, text.unique()):
         return Guess("ignore", "it says which part of the data a row belongs to")
     if pa.types.is_boolean(kind):
         return Guess("Categorical", "yes and no")
     if is_number(kind) or are_numbers(cells):
-        return _guess_number(name, known, distinct)
+        return _guess_number(name, column, distinct)
     return _guess_text(name, cells, text, distinct)
 
 
@@ -78,10 +78,27 @@ def _guess_list(known: pa.Array) -> Guess:
     return Guess("ignore", f"lists of {entry}")
 
 
-def _guess_number(name: str, known: pa.Array, distinct: int) -> Guess:
-    values = numbers(known)[0]
+def _constant(column: pa.Array) -> bool:
+    # All of the column, and not the sample: what is rare may be what matters.
+    text = texts(column)
+    return text.null_count == 0 and pc.count_distinct(text).as_py() == 1
+
+
+def _are_splits(name: str, values: pa.Array) -> bool:
+    if set(pc.utf8_lower(values).to_pylist()) <= SPLITS:
+        return True
+    # A fold is one of a few, numbered or named; a fold change is a measure.
+    fraction = pc.any(pc.match_substring_regex(values, r"^[+-]?\d*\.\d")).as_py()
+    return "fold" in words(name) and len(values) <= 20 and not fraction
+
+
+def _guess_number(name: str, column: pa.Array, distinct: int) -> Guess:
+    values = numbers(column)[0]
+    values = values[np.isfinite(values)]
     whole = bool((values == values.round()).all())
-    unique = distinct == len(known) and len(known) > 1
+    # The number of different ones in a sample is too small to say so, but can deny it.
+    unique = len(values) > 1 and distinct >= min(len(values), SAMPLE) * 0.9
+    unique = unique and len(np.unique(values)) == len(values)
     if whole and unique:
         if IDENTITY.search(words(name)):
             return Guess("ignore", "an id: a different whole number in every row")

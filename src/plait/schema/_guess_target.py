@@ -51,7 +51,8 @@ def guess_target(name: str, column: pa.Array) -> Guess:
             f"The target {name!r} should hold numbers, classes or lists of them. Found {kind}. "
             "Turn it into one of these first."
         )
-    distinct = pc.count_distinct(texts(column)).as_py()
+    whole = texts(column)
+    distinct, labels = pc.count_distinct(whole).as_py(), len(whole) - whole.null_count
     if distinct == 1:
         raise DataError(
             f"The target {name!r} should have at least two different labels. Found only "
@@ -65,10 +66,10 @@ def guess_target(name: str, column: pa.Array) -> Guess:
     if separator:
         return Guess("MultiLabel", f"several labels in a cell, divided by {separator!r}",
                      (("separator", separator),))  # fmt: skip
-    if distinct > 100 and distinct > 0.5 * len(text):
+    if distinct > 100 and distinct > 0.5 * labels:
         raise DataError(
             f"The target {name!r} should hold classes. Found {distinct:,} different texts in "
-            f"{len(text):,} rows: free text cannot be predicted. Leave it out, or group it."
+            f"{labels:,} rows: free text cannot be predicted. Leave it out, or group it."
         )
     return Guess("Multiclass", f"{distinct} names")
 
@@ -85,6 +86,7 @@ def _guess_list(known: pa.Array) -> Guess:
 
 
 def _guess_number(name: str, values: np.ndarray) -> Guess:
+    values = values[np.isfinite(values)]
     if (values != values.round()).any():
         return Guess("Regression", "numbers with a fraction")
     if QUANTITY.search(words(name)):

@@ -25,8 +25,7 @@ def infer_tasks(table: Table, targets: Iterable[str] | Mapping[str, Any]) -> dic
     if isinstance(targets, str):
         targets = [targets]
     asked = targets if isinstance(targets, Mapping) else dict.fromkeys(targets)
-    columns = {n: t.column if isinstance(t, Task) and t.column else n for n, t in asked.items()}
-    table.require(columns.values())
+    table.require(_column(name, wish) for name, wish in asked.items())
     found, problems = {}, []
     for name, wish in asked.items():
         try:
@@ -42,9 +41,14 @@ def _task(table: Table, name: str, wish: Any) -> Task:
         return wish
     kind, options = _wish(wish)
     if kind is None:
-        guess = guess_target(name, table[name])
+        guess = guess_target(name, table[_column(name, wish)])
         kind, options = guess.kind, {**dict(guess.options), **options}
     return make(tasks, Task, kind, options, f"the target {name!r}")
+
+
+def _column(name: str, wish: Any) -> str:
+    said = wish.get("column") if isinstance(wish, Mapping) else getattr(wish, "column", "")
+    return said or name
 
 
 def infer_inputs(
@@ -64,6 +68,8 @@ def infer_inputs(
     for column in table.names:
         if column in declared:
             inputs[column] = declared[column]
+            if column not in spoken and column not in taken:
+                ignored[column] = "another input bears its name"
             continue
         if column in taken or column in spoken:
             continue
@@ -83,16 +89,34 @@ def infer_inputs(
             groups.setdefault(kind, []).append(column)
         else:
             inputs[column] = make(modalities, Modality, kind, options, f"the input {column!r}")
+    _check_groups(table, wishes, groups)
     for kind, columns in groups.items():
         name = GROUPS[kind]
-        while name in inputs or (name in table and len(columns) > 1):
+        # A wish for the group reaches it whatever it comes to be called.
+        wish = wishes.get(name) if name not in table else None
+        said, options = _wish(wish)
+        if options.pop("ignore", False) or said == "ignore":
+            ignored |= dict.fromkeys(columns, "you said so")
+            continue
+        while name in inputs or name in declared or (name in table and len(columns) > 1):
             name += "_"
         name = columns[0] if len(columns) == 1 else name
-        _, options = _wish(wishes.get(name)) if name not in table else (None, {})
         options = {**options, "columns": tuple(columns)}
-        inputs[name] = make(modalities, Modality, kind, options, f"the input {name!r}")
+        inputs[name] = make(modalities, Modality, said or kind, options, f"the input {name!r}")
     inputs |= {name: part for name, part in declared.items() if name not in inputs}
     return inputs, ignored
+
+
+def _check_groups(table: Table, wishes: Mapping[str, Any], groups: Mapping[str, Any]) -> None:
+    made = {GROUPS[kind] for kind in groups}
+    together(
+        [
+            f"There is no group {name!r} to give options to: no column of that kind was found."
+            for name in wishes
+            if name in GROUPS.values() and name not in table and name not in made
+        ],
+        SchemaError,
+    )
 
 
 def _declared(name: str, wish: Any) -> Modality | None:

@@ -111,6 +111,7 @@ class Schema:
         inputs = _each(self.inputs, lambda part: part.fit(source), problems)
         fitted = _each(self.tasks, lambda task: task.fit(source), problems)
         together(problems)
+        _check_answers(fitted)
         return Schema(inputs, fitted, self.ignored)
 
     def pack(self, table: Any) -> Pack:
@@ -169,6 +170,20 @@ class Schema:
             )
         except (KeyError, TypeError, AttributeError, ValidationError) as error:
             raise ArtifactError(f"This is not the schema of a model: {error}") from error
+
+
+def _check_answers(tasks: Mapping[str, Task]) -> None:
+    # Before any training: two answers under one name would leave one of them out of the table.
+    owner: dict[str, str] = {}
+    for name, task in tasks.items():
+        for column in task.decode(task.start().unsqueeze(0)):
+            if column in owner:
+                raise SchemaError(
+                    "Each answer needs a column of its own. The targets "
+                    f"{owner[column]!r} and {name!r} both answer in {column!r}. Rename or leave "
+                    "out one of them."
+                )
+            owner[column] = name
 
 
 def _each(parts: Mapping[str, Any], do: Callable[[Any], Any], problems: list[str]) -> dict:

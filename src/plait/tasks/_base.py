@@ -110,5 +110,6 @@ class Task(ABC):
 def skill(task: Task, output: Float[Tensor, "rows outputs"], target: Masked) -> float:
     """The share of a task's loss, against always giving :meth:`Task.start`, that is gone."""
     truth, guess = target.take(target.mask.nonzero()[:, 0]), output[target.mask]
-    blind = task.start().to(guess).expand_as(guess)
-    return float(1 - task.loss(guess, truth) / task.loss(blind, truth).clamp(min=1e-12))
+    blind = task.loss(task.start().to(guess).expand_as(guess), truth)
+    # Without a label that could be told, knowing nothing is as good as it gets.
+    return float(1 - task.loss(guess, truth) / blind) if blind > 1e-12 else 0.0

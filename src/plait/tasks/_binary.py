@@ -102,8 +102,10 @@ class Binary(Task):
         return 1
 
     def start(self) -> Float[Tensor, " outputs"]:
-        """The log-odds in training."""
-        return torch.tensor([math.log(self.share / (1 - self.share))])
+        """The log-odds in training, after weights and smoothing."""
+        yes, no, low = self.share * self.positive_weight, 1 - self.share, self.smoothing / 2
+        above, below = yes * (1 - low) + no * low, yes * low + no * (1 - low)
+        return torch.tensor([math.log(above / below)])
 
     def errors(self, output: Tensor, values: Tensor) -> Float[Tensor, " batch"]:
         """Binary cross-entropy, row by row."""

@@ -1,20 +1,50 @@
 """What tasks with classes share: labels to numbers, and numbers back to labels."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import BeforeValidator, Field
 
 from plait._errors import DataError
 from plait.data import Note
 from plait.data._cells import texts
 
-KINDS = {"whole": pa.int64(), "yes-no": pa.bool_(), "text": pa.string()}
+KINDS = {
+    "whole": pa.int64(),
+    "number": pa.float64(),
+    "yes-no": pa.bool_(),
+    "text": pa.string(),
+}
+ORDERS = {"whole": int, "number": float}
+"""How written labels are put in order; text by its letters."""
+
+
+def _as_text(names: Any) -> Any:
+    if isinstance(names, Mapping):
+        return {_written(name): value for name, value in names.items()}
+    if isinstance(names, list | tuple):
+        return tuple(_written(name) for name in names)
+    return names
+
+
+def _written(name: Any) -> Any:
+    if isinstance(name, bool):
+        return str(name).lower()
+    return str(name) if isinstance(name, int) else name
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_text)]
+"""Names of classes; whole numbers and truth values are written out."""
+
+Weights = Annotated[dict[str, Annotated[float, Field(gt=0)]], BeforeValidator(_as_text)]
+"""A weight for each class by its name."""
 
 
 def kind_of(column: pa.Array) -> str:
-    """In which of three forms the labels of a column are to be answered.
+    """In which of four forms the labels of a column are to be answered.
 
     Example:
         >>> kind_of(pa.array([1.0, None, 3.0])), kind_of(pa.array(["a"]))
@@ -23,10 +53,14 @@ def kind_of(column: pa.Array) -> str:
     if pa.types.is_boolean(column.type):
         return "yes-no"
     if pa.types.is_integer(column.type):
-        return "whole"
+        # Unsigned numbers beyond 2**63 are kept as text: Arrow has no wider ones to answer in.
+        small = column.type != pa.uint64() or (pc.max(column).as_py() or 0) < 2**63
+        return "whole" if small else "text"
     if pa.types.is_floating(column.type):
-        whole = pc.all(pc.equal(column, pc.floor(column))).as_py()
-        return "whole" if whole else "text"
+        # NaN is a hole here, and what is too large for a whole number of 64 bits stays a float.
+        known = column.filter(pc.invert(pc.is_nan(column)))
+        whole = pc.and_(pc.equal(known, pc.floor(known)), pc.less(pc.abs(known), 2.0**63))
+        return "whole" if pc.all(whole).as_py() else "number"
     return "text"
 
 
@@ -38,7 +72,7 @@ def classes_of(column: pa.Array, kind: str) -> tuple[str, ...]:
         ('9', '10')
     """
     found = texts(column).unique().drop_null().to_pylist()
-    return tuple(sorted(found, key=int if kind == "whole" else str))
+    return tuple(sorted(found, key=ORDERS.get(kind, str)))
 
 
 def codes_of(column: pa.Array, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray, pa.Array]:

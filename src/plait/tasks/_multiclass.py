@@ -18,11 +18,19 @@ from plait._errors import DataError, suggestion
 from plait.data import Masked, Packed, Table
 from plait.data._cells import is_list, texts
 
-from ._base import STRICT, Task, skill
-from ._labels import answers, at_least_two, classes_of, codes_of, kind_of, label_notes, shares
+from ._base import STRICT, Task
+from ._labels import (
+    Names,
+    Weights,
+    answers,
+    at_least_two,
+    classes_of,
+    codes_of,
+    kind_of,
+    label_notes,
+    shares,
+)
 from ._soft import soft_labels
-
-Positive = Annotated[float, Field(gt=0)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -58,8 +66,8 @@ class Multiclass(Task):
     """
 
     smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    class_weights: Literal["balanced"] | dict[str, Positive] | None = None
-    names: tuple[str, ...] = ()
+    class_weights: Literal["balanced"] | Weights | None = None
+    names: Names = ()
     classes: tuple[str, ...] = ()
     frequencies: tuple[float, ...] = ()
     kind: str = ""
@@ -102,13 +110,18 @@ class Multiclass(Task):
         if not self.classes:
             raise self.unfitted()
         cells = table[self.column]
-        if is_list(cells.type) != (self.kind == "soft"):
+        empty = cells.null_count == len(cells) or (
+            not is_list(cells.type) and texts(cells).null_count == len(cells)
+        )
+        if not empty and is_list(cells.type) != (self.kind == "soft"):
             raise DataError(
                 f"The target {self.column!r} should hold {self.kind} labels, as in training. "
                 f"Found {cells.type}."
             )
         unknown = None
         if self.kind == "soft":
+            if empty:
+                cells = pa.nulls(len(cells), pa.large_list(pa.float32()))
             matrix, there = soft_labels(cells, self.column, len(self.classes))
             values = torch.from_numpy(matrix)
         else:
@@ -127,8 +140,11 @@ class Multiclass(Task):
         return len(self.classes)
 
     def start(self) -> Float[Tensor, " outputs"]:
-        """The logarithm of each class's share in training."""
-        return torch.tensor(self.frequencies).clamp(min=1e-6).log()
+        """The logarithm of each class's share in training, after weights and smoothing."""
+        share = torch.tensor(self.frequencies)
+        share = share * (1 - self.smoothing) + self.smoothing / self.outputs
+        weights = self._weights(share)
+        return (share if weights is None else share * weights).clamp(min=1e-6).log()
 
     def errors(self, output: Tensor, values: Tensor) -> Float[Tensor, " batch"]:
         """Cross-entropy, row by row."""
@@ -191,5 +207,9 @@ class Multiclass(Task):
         }
 
     def score(self, output: Float[Tensor, "rows outputs"], target: Masked) -> float:
-        """The share of the log loss, against always giving the shares of training, that is gone."""
-        return skill(self, output, target)
+        """The share of wrong answers, against always giving the commonest class, that is gone."""
+        values, guess = target.values[target.mask], output[target.mask].argmax(1)
+        truth = values if values.ndim == 1 else values.argmax(1)
+        right = (guess == truth).double().mean()
+        blind = (truth == int(np.argmax(self.frequencies))).double().mean()
+        return float(1 - (1 - right) / (1 - blind).clamp(min=1e-12))

@@ -15,10 +15,10 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from plait.data import Masked, Packed, Table
-from plait.data._cells import lists
+from plait.data._cells import is_list, lists
 
 from ._base import STRICT, Task, skill
-from ._labels import label_notes, shares
+from ._labels import ORDERS, answers, kind_of, label_notes, shares
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -33,6 +33,7 @@ class MultiLabel(Task):
         threshold: The probability from which a label is part of the answer.
         classes: The labels, found by :meth:`fit`.
         frequencies: The share of rows that bear each label, found by :meth:`fit`.
+        kind: The form of the labels, found by :meth:`fit`.
 
     Raises:
         DataError: From :meth:`fit`, if there is no label.
@@ -46,22 +47,26 @@ class MultiLabel(Task):
         [['drama']]
     """
 
-    separator: str = ","
+    separator: Annotated[str, Field(min_length=1)] = ","
     least: PositiveInt = 1
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     classes: tuple[str, ...] = ()
     frequencies: tuple[float, ...] = ()
+    kind: str = "text"
 
     def fit(self, table: Table) -> "MultiLabel":
         """A copy that knows the labels and how frequent each is."""
-        entries, _, there = lists(table[self.column], self.separator)
+        cells = table[self.column]
+        kind = kind_of(cells.flatten()) if is_list(cells.type) else "text"
+        entries, _, there = lists(cells, self.separator)
         counts = entries.drop_null().value_counts()
         known = sorted(
-            item["values"] for item in counts.to_pylist() if item["counts"] >= self.least
+            (item["values"] for item in counts.to_pylist() if item["counts"] >= self.least),
+            key=ORDERS.get(kind, str),
         )
         if not known:
             raise self.unlabeled()
-        named = replace(self, classes=tuple(known))
+        named = replace(self, classes=tuple(known), kind=kind)
         labels = named.pack(table).cells.values[torch.from_numpy(there)]
         return replace(named, frequencies=tuple(labels.double().mean(0).tolist()))
 
@@ -97,7 +102,7 @@ class MultiLabel(Task):
         probabilities = output.double().sigmoid().cpu().numpy()
         chosen = probabilities >= self.threshold
         offsets = np.concatenate([[0], np.cumsum(chosen.sum(1))])
-        names = pa.array(self.classes, pa.string()).take(pa.array(np.nonzero(chosen)[1]))
+        names = answers(np.nonzero(chosen)[1], self.classes, self.kind)
         return {
             self.column: pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), names),
             f"{self.column}_probabilities": shares(probabilities, self.classes),
@@ -111,14 +116,16 @@ class MultiLabel(Task):
         probability = output[target.mask].double().sigmoid().cpu().numpy()
         guess = (probability >= self.threshold).astype(np.float32)
         seen = truth.any(0)
+        # scikit-learn takes a single label for two classes, and would score its absence too.
+        macro, micro = ("macro", "micro") if len(self.classes) > 1 else ("binary", "binary")
         precision = (
             metrics.average_precision_score(truth[:, seen], probability[:, seen])
             if seen.any()
             else math.nan
         )
         return {
-            "f1_macro": float(metrics.f1_score(truth, guess, average="macro", zero_division=0.0)),
-            "f1_micro": float(metrics.f1_score(truth, guess, average="micro", zero_division=0.0)),
+            "f1_macro": float(metrics.f1_score(truth, guess, average=macro, zero_division=0.0)),
+            "f1_micro": float(metrics.f1_score(truth, guess, average=micro, zero_division=0.0)),
             "average_precision": float(precision),
             "accuracy": float((truth == guess).all(1).mean()),
         }

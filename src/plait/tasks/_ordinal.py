@@ -15,7 +15,16 @@ from plait._errors import DataError, listing
 from plait.data import Masked, Packed, Table
 
 from ._base import STRICT, Task, skill
-from ._labels import answers, at_least_two, classes_of, codes_of, kind_of, label_notes, shares
+from ._labels import (
+    Names,
+    answers,
+    at_least_two,
+    classes_of,
+    codes_of,
+    kind_of,
+    label_notes,
+    shares,
+)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -52,7 +61,7 @@ class Ordinal(Task):
         [3, 1]
     """
 
-    order: tuple[str, ...] = ()
+    order: Names = ()
     classes: tuple[str, ...] = ()
     frequencies: tuple[float, ...] = ()
     kind: str = "text"
@@ -128,7 +137,11 @@ class Ordinal(Task):
         logs = self._logs(output[target.mask].double()).cpu()
         guess = self._median(logs.exp().numpy())
         spread = len(set(truth.tolist()) | set(guess.tolist())) > 1
-        kappa = metrics.cohen_kappa_score(truth, guess, weights="quadratic") if spread else math.nan
+        kappa = math.nan
+        if spread:
+            # The distance between two classes is that in the whole order, whichever occur here.
+            every = list(range(len(self.classes)))
+            kappa = metrics.cohen_kappa_score(truth, guess, labels=every, weights="quadratic")
         return {
             "quadratic_weighted_kappa": float(kappa),
             "accuracy": float(metrics.accuracy_score(truth, guess)),

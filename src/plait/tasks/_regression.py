@@ -17,7 +17,7 @@ from plait._errors import DataError
 from plait.data import Masked, Note, Packed, Table
 from plait.data._cells import is_list, numbers, vectors
 
-from ._base import STRICT, Task
+from ._base import STRICT, Task, skill
 from ._scale import Scale
 
 
@@ -73,16 +73,32 @@ class Regression(Task):
         shift = 1.0 if log and low == 0 else 0.0
         if log:
             known = np.log(known + shift)
-        std = known.std(0)
-        std[std < 1e-12] = 1.0
-        scale = Scale(log, shift, tuple(known.mean(0)), tuple(std), vector)
-        return replace(self, scale=scale)
+        mean, std = _moments(known)
+        middle = self._middle((known - mean) / std)
+        columns = (tuple(part.tolist()) for part in (mean, std, middle))
+        mean, std, middle = columns
+        return replace(self, scale=Scale(log, shift, mean, std, vector, middle))
+
+    def _middle(self, known: np.ndarray) -> np.ndarray:
+        if self.error == "squared":
+            return np.zeros(known.shape[1])
+        if self.error == "absolute":
+            return np.median(known, 0)
+        # The slope of the Huber error rises with the answer: halve until it is level.
+        low, high = known.min(0), known.max(0)
+        for _ in range(60):
+            middle = (low + high) / 2
+            above = np.clip(known - middle, -self.delta, self.delta).sum(0) > 0
+            low, high = np.where(above, middle, low), np.where(above, high, middle)
+        return (low + high) / 2
 
     def pack(self, table: Table) -> Packed:
         """Standardized labels: float32 ``[rows, entries]``, mask ``[rows]``."""
         scale = self._scale()
         matrix, there, lost, vector = self._read(table)
-        if vector != scale.vector or (there.any() and matrix.shape[1] != len(scale.mean)):
+        if not there.any():
+            matrix, vector = np.zeros((len(there), len(scale.mean))), scale.vector
+        if vector != scale.vector or matrix.shape[1] != len(scale.mean):
             raise DataError(
                 f"The target {self.column!r} should hold {len(scale.mean)} number(s) a row, as in "
                 f"training. Found {matrix.shape[1]}."
@@ -104,8 +120,8 @@ class Regression(Task):
         return len(self._scale().mean)
 
     def start(self) -> Float[Tensor, " outputs"]:
-        """The mean."""
-        return torch.zeros(self.outputs)
+        """The mean; the median for the absolute error, and what lies between for Huber's."""
+        return torch.tensor(self._scale().middle, dtype=torch.float32)
 
     def errors(self, output: Tensor, values: Tensor) -> Float[Tensor, " batch"]:
         """The chosen error, averaged over the entries."""
@@ -146,19 +162,24 @@ class Regression(Task):
     def score(self, output: Float[Tensor, "rows outputs"], target: Masked) -> float:
         """The share of the error, against always saying the mean, that is gone."""
         truth, guess = target.values[target.mask], output[target.mask]
+        if not len(truth):
+            return 0.0
+        if self.error == "huber":
+            return skill(self, output, target)
         if self.error == "squared":
             spread = (truth - truth.mean(0)).square().mean()
             left = (truth - guess).square().mean()
         else:
             spread = (truth - truth.median(0).values).abs().mean()
             left = (truth - guess).abs().mean()
-        return float(1 - left / spread.clamp(min=1e-12))
+        # Labels that are all the same: their spread in training, which is one, is the measure.
+        return float(1 - left / (spread if spread > 1e-12 else 1.0))
 
     def _read(self, table: Table) -> tuple[np.ndarray, np.ndarray, int, bool]:
         cells = table[self.column]
         if is_list(cells.type):
-            matrix, there, wrong = vectors(cells)
-            return matrix.astype(np.float64), there, len(wrong), True
+            matrix, there, wrong = vectors(cells, np.float64)
+            return matrix, there, len(wrong), True
         values, lost = numbers(cells)
         return values[:, None], np.isfinite(values), lost, False
 
@@ -174,10 +195,19 @@ class Regression(Task):
         return np.exp(np.minimum(values, 700.0)) - scale.shift if scale.log else values
 
 
+def _moments(known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    # In units of the largest, so that no square overflows or vanishes.
+    size = np.abs(known).max(0)
+    size[size == 0] = 1.0
+    mean, std = (known / size).mean(0), (known / size).std(0)
+    std[std < 1e-12] = 1 / size[std < 1e-12]
+    return mean * size, std * size
+
+
 def _skewed(labels: np.ndarray) -> bool:
     if labels.min() <= 0 or len(labels) < 3:
         return False
-    plain, logarithmic = _skewness(labels), _skewness(np.log(labels))
+    plain, logarithmic = _skewness(labels / labels.max()), _skewness(np.log(labels))
     return plain > 1 and abs(logarithmic) < plain / 2
 
 

@@ -15,6 +15,7 @@ class Scale:
         mean: The mean of each entry.
         std: The standard deviation of each entry.
         vector: Whether a cell holds a list of numbers.
+        middle: The best constant answer for each entry, in standard units.
     """
 
     log: bool
@@ -22,3 +23,4 @@ class Scale:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     vector: bool
+    middle: tuple[float, ...]

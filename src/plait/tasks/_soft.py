@@ -42,7 +42,10 @@ def soft_labels(cells: pa.Array, column: str, classes: int) -> tuple[np.ndarray,
             f"{matrix.shape[1]}. {remedy}"
         )
     if classes and there.any() and matrix.shape[1] != classes:
-        problems.append(f"{head} They should have {classes} entries. Found {matrix.shape[1]}.")
+        problems.append(
+            f"{head} They should have {classes} entries a row, one for "
+            f"each class. Found {matrix.shape[1]}. {remedy}"
+        )
     negative = np.flatnonzero(there & (matrix < 0).any(1))
     if negative.size:
         example = np.round(matrix[negative[0]].astype(float), 4).tolist()
@@ -54,6 +57,8 @@ def soft_labels(cells: pa.Array, column: str, classes: int) -> tuple[np.ndarray,
         verb = "adds" if off.size == 1 else "add"
         problems.append(f"{head} {_rows(off, verb)} up to {sums[off[0]]:.4g}, not 1. {remedy}")
     together(problems)
+    if not there.any():
+        return np.zeros((len(there), classes), np.float32), there
     # Not a correction of the user's labels, but of their last decimal.
     matrix = np.where(there[:, None], matrix / np.where(there, sums, 1)[:, None], 0)
     return matrix.astype(np.float32), there

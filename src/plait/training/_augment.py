@@ -1,13 +1,13 @@
 """What a training step sees of a batch."""
 
 import zlib
+from functools import partial
 
 import torch
+from torch import Tensor
 
 from plait.data import Batch, Masked, noise
 from plait.schema import Schema
-
-DRAWS = 8
 
 
 def augment(schema: Schema, batch: Batch, *, seed: int, epoch: int, input_dropout: float) -> Batch:
@@ -26,15 +26,16 @@ def augment(schema: Schema, batch: Batch, *, seed: int, epoch: int, input_dropou
     """
     varied = {}
     for name, part in schema.inputs.items():
-        draws = noise(seed + zlib.crc32(name.encode()), epoch, batch.rows, DRAWS)
-        varied[name] = part.augment(batch.inputs[name], draws)
-    if input_dropout and len(varied) > 1:
-        varied = _hide(varied, batch, seed, epoch, input_dropout)
+        draw = partial(noise, seed + zlib.crc32(name.encode()), epoch, batch.rows)
+        varied[name] = part.augment(batch.inputs[name], draw)
+    may = torch.tensor([part.HIDE for part in schema.inputs.values()])
+    if input_dropout and len(varied) > 1 and may.any():
+        varied = _hide(varied, batch, seed, epoch, input_dropout * may)
     return Batch(varied, batch.targets, batch.rows)
 
 
 def _hide(
-    inputs: dict[str, Masked], batch: Batch, seed: int, epoch: int, chance: float
+    inputs: dict[str, Masked], batch: Batch, seed: int, epoch: int, chance: Tensor
 ) -> dict[str, Masked]:
     draws = noise(seed + 1, epoch, batch.rows, len(inputs))
     present = torch.stack([cells.present for cells in inputs.values()], 1)

@@ -29,7 +29,8 @@ class Training:
         average: How slowly the averaged weights follow the trained ones, as the share kept at each
             step; 0 turns averaging off. The averaged weights are the ones evaluated and saved.
         patience: Epochs without a better score before the loop stops.
-        input_dropout: Chance that an input of a row is hidden in a step; one is always left.
+        input_dropout: Chance that a picture (or another medium) of a row is hidden in a step; one
+            input is always left.
         precision: ``"float32"``, ``"bfloat16"`` (automatic mixed precision), or ``"auto"``:
             bfloat16 on a GPU that has it.
         device: ``"auto"`` takes a CUDA GPU, else Apple's, else the processor.
@@ -37,27 +38,32 @@ class Training:
     Example:
         >>> settings = Training(epochs=3).resolve(rows=10_000)
         >>> settings.epochs, settings.batch_size
-        (3, 256)
+        (3, 128)
     """
 
     epochs: PositiveInt | None = None
     batch_size: PositiveInt | None = None
     learning_rate: PositiveFloat | None = None
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    warmup: Share = 0.1
+    weight_decay: Annotated[float, Field(ge=0)] = 0.02
+    warmup: Share = 0.05
     clip: PositiveFloat = 1.0
     accumulate: PositiveInt = 1
     average: Share | None = None
     patience: PositiveInt | None = None
-    input_dropout: Share = 0.1
+    input_dropout: Share = 0.15
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     device: str = "auto"
 
-    def resolve(self, rows: int) -> "Training":
-        """A copy in which nothing is left open, for a table of so many rows."""
+    def resolve(self, rows: int, steps: int = 2_400) -> "Training":
+        """A copy in which nothing is left open.
+
+        Args:
+            rows: How many training rows there are.
+            steps: About how many steps there should be, where the epochs are open.
+        """
         device = self.device if self.device != "auto" else _device()
         batch_size = self.batch_size or _batch_size(rows)
-        epochs = self.epochs or max(8, min(200, math.ceil(STEPS * batch_size / rows)))
+        epochs = self.epochs or max(4, min(120, round(steps * batch_size / rows)))
         precision = self.precision
         if precision == "auto":
             half = device.startswith("cuda") and torch.cuda.is_bf16_supported()
@@ -68,19 +74,18 @@ class Training:
             batch_size=batch_size,
             epochs=epochs,
             learning_rate=self.learning_rate or 2e-3,
-            average=AVERAGE if self.average is None else self.average,
-            patience=self.patience or max(3, epochs // 5),
+            average=self.average if self.average is not None else 0.99 if rows < MANY else 0.995,
+            patience=self.patience or max(6, epochs // 5),
             precision=precision,
         )
 
 
-STEPS = 3_000
-AVERAGE = 0.99
+MANY = 20_000
 
 
 def _batch_size(rows: int) -> int:
-    """A power of two near a fortieth of the rows, between 32 and 512."""
-    return min(512, max(32, 2 ** round(math.log2(max(rows, 1) / 40))))
+    """A power of two near 1.3 times the root of the rows, between 32 and 512."""
+    return min(512, max(32, 2 ** round(math.log2(1.3 * max(rows, 1) ** 0.5))))
 
 
 def _device() -> str:

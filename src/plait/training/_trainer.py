@@ -62,7 +62,8 @@ class Trainer:
         Raises:
             NonFiniteError: If a loss or a gradient is NaN or infinite, before the optimizer steps.
         """
-        chosen = self.settings.resolve(len(train))
+        steps_wanted = min(part.STEPS for part in self.schema.inputs.values())
+        chosen = self.settings.resolve(len(train), steps_wanted)
         balancer = balancer or Sum(tuple(self.schema.tasks))
         devices = [torch.cuda.current_device()] if chosen.device.startswith("cuda") else []
         with torch.random.fork_rng(devices):

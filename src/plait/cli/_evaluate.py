@@ -1,0 +1,27 @@
+"""``plait evaluate``: scores of a saved model on labelled rows."""
+
+from ._options import Data, Json, Root, Saved
+from ._show import emit, notes, number, table, waiting
+
+
+def evaluate(run: Saved, data: Data, root: Root = None, as_json: Json = False) -> None:
+    """Score a model on rows with labels, beside answers that know nothing of the row."""
+    with waiting("answering"):
+        from plait._learner import load
+
+        found = load(run).evaluate(data, root=root)
+    if as_json:
+        emit(found.to_dict())
+        return
+    table(
+        ("task", "metric", "plait", "baseline", "rows"),
+        [
+            (name, metric, number(value), number(found.baselines[name].get(metric)),
+             f"{scores['rows']:,.0f}")
+            for name, scores in found.tasks.items()
+            for metric, value in scores.items()
+            if metric != "rows"
+        ],
+        right=("plait", "baseline", "rows"),
+    )  # fmt: skip
+    notes(found.notes, "Cells that were not taken as they stand")

@@ -1,0 +1,144 @@
+"""``plait fit``: learn from a table and save the model."""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from plait._errors import UserError
+
+from ._choices import choices
+from ._options import ConfigFile, Data, Json, Overwrite, Root, Settings, Targets
+from ._place import check_writable
+from ._show import emit, heading, notes, number, say, table
+
+if TYPE_CHECKING:
+    from plait._learner import Learner
+
+STOPPED = {
+    "done": "all epochs are done",
+    "patience": "the score did not rise any more",
+    "budget": "the time is used up",
+    "asked": "it was asked to stop",
+}
+
+
+def fit(
+    data: Data,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="RUN",
+            help="The folder to write the model to.",
+            show_default=False,
+        ),
+    ],
+    targets: Targets = None,
+    valid: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATA", help="Rows to choose the best epoch by; else a share of DATA."
+        ),
+    ] = None,
+    config: ConfigFile = None,
+    settings: Settings = None,
+    budget: Annotated[
+        str | None, typer.Option(metavar="TIME", help="How long to train: 90s, 20m, 1.5h.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of everything random. [default: 0]")
+    ] = None,
+    root: Root = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Learn to answer the targets from all other columns, and save the model."""  # fmt: skip
+    chosen = choices(config, settings or [], targets or [], seed, budget)
+    if not chosen.targets:
+        raise UserError(
+            "A model needs at least one target. Found none. Name a column with -t COLUMN; "
+            f"`plait inspect {data}` shows what there is."
+        )
+    target = output.expanduser().absolute()
+    from plait._artifact import check_free
+
+    check_free(target, overwrite)
+    check_writable(target)
+    from plait._learner import Learner
+    from plait.data import Table
+
+    from ._progress import ConsoleProgress
+
+    learner = Learner.from_config(chosen)
+    with ConsoleProgress(chosen.training.epochs, chosen.seconds) as progress:
+        source = Table.of(data, root)
+        held = Table.of(valid, root) if valid else None
+        learner.fit(source, held, callbacks=[progress])
+    learner.save(target, overwrite=overwrite)
+    found = _summary(learner, len(source), output)
+    if as_json:
+        emit(found)
+        return
+    _shown(found, learner)
+
+
+def _summary(learner: "Learner", rows: int, output: Path) -> dict[str, Any]:
+    history, schema = learner.history, learner.schema
+    best = history.epochs[history.best - 1]
+    return {
+        "run": str(output),
+        "rows": rows,
+        "inputs": {
+            name: {"type": type(part).__name__, "columns": list(part.columns)}
+            for name, part in schema.inputs.items()
+        },
+        "targets": {name: type(task).__name__ for name, task in schema.tasks.items()},
+        "ignored": dict(schema.ignored),
+        "notes": [str(note) for note in learner.notes],
+        "epochs": len(history.epochs),
+        "best": history.best,
+        "stopped": history.stopped,
+        "seconds": round(history.seconds, 3),
+        "score": best.score,
+        "scores": dict(best.scores),
+        "losses": dict(best.losses),
+    }
+
+
+def _shown(found: dict[str, Any], learner: "Learner") -> None:
+    heading(f"Learned from {found['rows']:,} rows")
+    table(
+        ("input", "kind", "columns"),
+        [(name, part["type"], _few(part["columns"])) for name, part in found["inputs"].items()],
+    )
+    if found["ignored"]:
+        heading("Left out")
+        table(("column", "why"), list(found["ignored"].items()))
+    notes(learner.notes, "Cells that were not taken as they stand")
+    heading("Validation" if found["scores"] else "Training")
+    table(
+        ("target", "task", "score", "loss"),
+        [
+            (name, kind, number(found["scores"].get(name)), number(found["losses"].get(name)))
+            for name, kind in found["targets"].items()
+        ],
+        right=("score", "loss"),
+    )
+    if found["scores"]:
+        say("score: 1 is perfect, 0 knows nothing of the row; loss: of the training rows")
+    else:
+        say("No rows were held back: there are no scores, and the last weights are kept.")
+    why = STOPPED.get(found["stopped"], found["stopped"])
+    say(
+        f"\nBest epoch: {found['best']} of {found['epochs']}, in {found['seconds']:.1f} s; it "
+        f"stopped because {why}."
+    )
+    say(f"The model is in {found['run']}. Next: plait evaluate {shlex.quote(found['run'])} DATA")
+
+
+def _few(names: list[str], limit: int = 6) -> str:
+    rest = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {rest:,} more" if rest > 0 else "")

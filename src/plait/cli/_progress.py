@@ -1,0 +1,140 @@
+"""A training as it is seen on a terminal, or line by line."""
+
+import sys
+import time
+from collections.abc import Mapping
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from plait.training import Callback, Epoch, History
+
+from ._show import clean, number, tell
+
+REFRESH = 0.1
+"""Seconds between two drawings, so that drawing costs nothing beside a step."""
+
+
+class ConsoleProgress(Callback):
+    """Epoch, losses, scores, rows a second and time left: a bar on a terminal, else plain lines.
+
+    It writes to stderr, and nothing when it is over. Use it as a context, so that the terminal is
+    left as it was whatever happens.
+
+    Args:
+        epochs: How many epochs there will be at most, where that is known before the first ends.
+        budget: Seconds that training may take.
+        live: Whether to draw a bar; left out, whether stderr is a terminal.
+    """
+
+    def __init__(
+        self, epochs: int | None = None, budget: float | None = None, live: bool | None = None
+    ) -> None:
+        self.epochs, self.budget = epochs, budget
+        self.drawn = sys.stderr.isatty() if live is None else live
+        self.began: float | None = None
+        self.last_drawn = 0.0
+        self.done = 0.0
+        self.last: Epoch | None = None
+        self.best: Epoch | None = None
+        waits = Spinner("dots", Text("reading and packing"), style="cyan")
+        console = Console(stderr=True)
+        self.view = Live(waits, console=console, transient=True, refresh_per_second=10)
+
+    def __enter__(self) -> "ConsoleProgress":
+        if self.drawn:
+            self.view.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.view.stop()
+
+    def on_step(self, step: int, steps: int) -> None:
+        """Draw the bar, if it is time."""
+        now = time.monotonic()
+        self.began = self.began or now
+        self.done = (self.last.epoch if self.last else 0) + step / steps
+        if self.drawn and now - self.last_drawn > REFRESH:
+            self.last_drawn = now
+            self.view.update(self._bar(now))
+
+    def on_epoch(self, epoch: Epoch) -> bool | None:
+        """Draw the bar with new figures, or write a line."""
+        self.last, self.epochs = epoch, epoch.epochs
+        self.best = epoch if epoch.best else self.best
+        if self.drawn:
+            self.view.update(self._bar(time.monotonic()))
+        else:
+            tell(_line(epoch))
+        return None
+
+    def on_end(self, history: History) -> None:
+        """Take the bar away."""
+        self.view.stop()
+
+    def _bar(self, now: float) -> Group:
+        whole = self.epochs or 0
+        at = min(int(self.done) + 1, whole) if whole else int(self.done) + 1
+        share = self.done / whole if whole else self.done % 1
+        parts = [f"epoch {at}" + (f"/{whole}" if whole else "")]
+        if self.last:
+            parts.append(f"{self.last.rows_per_second:,.0f} rows/s")
+        left = self._left(now, share if whole else None)
+        if left is not None:
+            parts.append(f"{_clock(left)} left")
+        grid = Table.grid(padding=(0, 1))
+        grid.add_row(
+            Spinner("dots", style="cyan"),
+            ProgressBar(total=1.0, completed=share, width=24),
+            Text(" · ".join(parts)),
+        )
+        lines: list[Text | Table] = [grid]
+        if self.last:
+            losses = f"  loss   {_each(self.last.losses)}"
+            lines.append(Text(clean(losses), style="dim", overflow="ellipsis", no_wrap=True))
+        if self.last and self.last.score is not None and self.best:
+            scores = f"  score  {_each(self.last.scores)}   mean {number(self.last.score)}"
+            scores += f", best {number(self.best.score)} in epoch {self.best.epoch}"
+            lines.append(Text(clean(scores), style="dim", overflow="ellipsis", no_wrap=True))
+        return Group(*lines)
+
+    def _left(self, now: float, share: float | None) -> float | None:
+        if self.began is None:
+            return None
+        spent = now - self.began
+        guesses = []
+        if share and spent > 1:
+            guesses.append(spent / share - spent)
+        if self.budget:
+            guesses.append(max(0.0, self.budget - spent))
+        return min(guesses) if guesses else None
+
+
+def _line(epoch: Epoch) -> str:
+    parts = [f"epoch {epoch.epoch}/{epoch.epochs}", f"loss {_each(epoch.losses)}"]
+    if epoch.score is not None:
+        parts.append(f"score {_each(epoch.scores)}")
+        parts.append(f"mean {number(epoch.score)}{' (best)' if epoch.best else ''}")
+    parts.append(f"{epoch.rows_per_second:,.0f} rows/s")
+    parts.append(f"{epoch.seconds:.1f} s")
+    return "  ".join(parts)
+
+
+def _each(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {number(value)}" for name, value in values.items())
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,71 @@
+"""The whole public face, literally: a change of it is a visible change here."""
+
+import ast
+import importlib
+from pathlib import Path
+
+import pytest
+
+import plait
+
+ROOF = """
+Batch Binary Categorical Config Datetime Image Learner Masked Model MultiLabel Multiclass Numeric
+Ordinal Regression Schema Table Tags Text Trainer Training Vector
+balancing data fusion load modalities sharing tasks train_step training
+"""
+WINGS = {
+    "balancing": "Balancer Sum",
+    "data": "Batch Masked Note Pack Packed Ragged Table noise",
+    "fusion": "Attention Concat Fusion Mean",
+    "modalities": "Categorical Datetime Image Modality Numeric Tags Text Vector",
+    "schema": "Guess Schema",
+    "sharing": "Bottom Sharing",
+    "tasks": "Binary MultiLabel Multiclass Ordinal Regression Task",
+    "training": "Callback Epoch History Trainer Training augment outputs steps task_losses "
+    "train_step",
+}
+
+
+def shown(module: object) -> list[str]:
+    kinds = (type(importlib),)
+    return sorted(
+        name
+        for name, item in vars(module).items()
+        if not name.startswith("_") and not isinstance(item, kinds)
+    )
+
+
+@pytest.mark.parametrize("wing", WINGS)
+def test_a_wing_shows_these_names(wing):
+    assert shown(importlib.import_module(f"plait.{wing}")) == sorted(WINGS[wing].split())
+
+
+def test_the_roof_shows_these_names():
+    offered = {*plait._ROOMS, *plait._HOME}
+    assert sorted(offered) == sorted(ROOF.split())
+
+
+def test_every_name_of_the_roof_is_there():
+    for name in ROOF.split():
+        assert getattr(plait, name) is not None
+    assert set(ROOF.split()) <= set(dir(plait))
+    assert plait.__version__ == "0.1.0"
+
+
+def test_the_roof_says_the_same_to_a_type_checker():
+    tree = ast.parse(Path(plait.__file__).read_text(encoding="utf-8"))
+    (block,) = [
+        n for n in tree.body if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"
+    ]
+    told = {}
+    for node in block.body:
+        assert isinstance(node, ast.ImportFrom)
+        assert all(alias.asname == alias.name for alias in node.names)
+        told |= {alias.name: node.module for alias in node.names}
+    lazy = {**dict.fromkeys(plait._ROOMS, None), **plait._HOME}
+    assert told == lazy
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="module 'plait' has no attribute 'Lerner'"):
+        plait.Lerner  # noqa: B018
