@@ -25,7 +25,7 @@ optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 balancer, everything = Sum(["y"]), torch.arange(100)
 pack = schema.pack(train)
 for epoch in range(100):
-    losses = plait.train_step(schema, model, pack[everything], balancer, optimizer)
+    losses, _ = plait.train_step(schema, model, pack[everything], balancer, optimizer)
     if epoch % 25 == 0:
         print(f"epoch {epoch:3}  loss {losses['y']:.3f}")
 

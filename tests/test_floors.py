@@ -13,12 +13,12 @@ LONGEST = 250
 
 # From the ground up. A room is a module or a package right below plait; one may stay unbuilt.
 FLOORS = [
-    {"_errors", "_catalogue", "_validate", "_yaml", "data"},
+    {"_errors", "_words", "_catalogue", "_validate", "_yaml", "data"},
     {"modalities", "tasks", "fusion", "sharing", "balancing"},
     {"schema"},
     {"_model", "_artifact"},
     {"training"},
-    {"_config", "_assemble", "_evaluate", "_learner", "report"},
+    {"_config", "_assemble", "_answer", "_evaluate", "_learner", "_load", "report"},
     {"cli", "serving", "__main__"},
     {"__init__"},
 ]
@@ -31,7 +31,8 @@ NEIGHBORS = {
     "_yaml": {"_errors"},
     "data": {"_errors"},
     "_artifact": {"_model"},
-    "_learner": {"_assemble", "_config", "_evaluate", "report"},
+    "_learner": {"_answer", "_assemble", "_config", "_evaluate", "report"},
+    "_load": {"_assemble", "_learner"},
     "cli": {"serving"},
     "__main__": {"cli"},
 }

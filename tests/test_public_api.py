@@ -9,20 +9,21 @@ import pytest
 import plait
 
 ROOF = """
-Batch Binary Categorical Config Datetime Image Learner Masked Model MultiLabel Multiclass Numeric
-Ordinal Regression Schema Table Tags Text Trainer Training Vector
+ArtifactError Batch Binary Categorical Config ConfigError DataError Datetime Image Learner Masked
+Model MultiLabel Multiclass NonFiniteError NotFittedError Numeric Ordinal Regression Schema
+SchemaError Table Tags Text Trainer Training UserError Vector
 balancing data fusion load modalities sharing tasks train_step training
 """
 WINGS = {
     "balancing": "Balancer Sum",
-    "data": "Batch Masked Note Pack Packed Ragged Table noise",
+    "data": "Batch Masked Note Pack Packed Ragged Table merged noise",
     "fusion": "Attention Concat Fusion Mean",
     "modalities": "Categorical Datetime Image Modality Numeric Tags Text Vector",
     "schema": "Guess Schema",
     "sharing": "Bottom Sharing",
     "tasks": "Binary MultiLabel Multiclass Ordinal Regression Task",
-    "training": "Callback Epoch History Trainer Training augment outputs steps task_losses "
-    "train_step",
+    "training": "Callback Epoch History Progress Trainer Training augment outputs steps "
+    "task_losses train_step",
 }
 
 

@@ -18,7 +18,17 @@ if TYPE_CHECKING:
         training as training,
     )
     from ._config import Config as Config
-    from ._learner import Learner as Learner, load as load
+    from ._errors import (
+        ArtifactError as ArtifactError,
+        ConfigError as ConfigError,
+        DataError as DataError,
+        NonFiniteError as NonFiniteError,
+        NotFittedError as NotFittedError,
+        SchemaError as SchemaError,
+        UserError as UserError,
+    )
+    from ._learner import Learner as Learner
+    from ._load import load as load
     from ._model import Model as Model
     from .data import Batch as Batch, Masked as Masked, Table as Table
     from .modalities import (
@@ -45,7 +55,17 @@ __version__ = "0.1.0"
 _ROOMS = ("balancing", "data", "fusion", "modalities", "sharing", "tasks", "training")
 _NAMES = {
     "_config": ("Config",),
-    "_learner": ("Learner", "load"),
+    "_errors": (
+        "ArtifactError",
+        "ConfigError",
+        "DataError",
+        "NonFiniteError",
+        "NotFittedError",
+        "SchemaError",
+        "UserError",
+    ),
+    "_learner": ("Learner",),
+    "_load": ("load",),
     "_model": ("Model",),
     "data": ("Batch", "Masked", "Table"),
     "modalities": ("Categorical", "Datetime", "Image", "Numeric", "Tags", "Text", "Vector"),

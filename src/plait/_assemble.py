@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from plait import balancing as balancers, fusion as fusions, sharing as sharings
 
 from ._catalogue import find
-from ._errors import ConfigError
+from ._errors import ArtifactError, ConfigError
 from ._model import Model
 from .balancing import Balancer
 from .fusion import Fusion
@@ -26,12 +26,25 @@ def assemble(
     sharing: Any,
     balancing: Any,
     own: Iterable[type] = (),
+    from_file: bool = False,
 ) -> tuple[Model, Balancer]:
     """A network and a balancer from the names or classes that were chosen.
 
+    Args:
+        schema: The fitted schema.
+        width: Size of a token.
+        fusion: A name, a mapping of a name and options, a class or an object.
+        sharing: Likewise.
+        balancing: Likewise.
+        own: The user's own classes, which a name may mean.
+        from_file: Whether the names come from a saved model, which must not make us import.
+
     Raises:
         ConfigError: If there is no such class, or an option does not fit.
+        ArtifactError: If a saved model names a class that is not in ``own``.
     """
+    if from_file:
+        _refuse_strangers((fusion, sharing), own)
     inputs, tasks = tuple(schema.inputs), tuple(schema.tasks)
     model = Model(
         schema,
@@ -40,6 +53,33 @@ def assemble(
         sharing=_made(sharings, Sharing, sharing, (tasks, width), own),
     )
     return model, _made(balancers, Balancer, balancing, (tasks,), own)
+
+
+def checked_names(fusion: Any, sharing: Any, balancing: Any) -> None:
+    """Refuse names that mean nothing before any work is done.
+
+    Raises:
+        ConfigError: If there is no class of such a name.
+    """
+    choices = (
+        (fusions, Fusion, fusion),
+        (sharings, Sharing, sharing),
+        (balancers, Balancer, balancing),
+    )
+    for package, kind, choice in choices:
+        name = choice.get("name") if isinstance(choice, Mapping) else choice
+        if isinstance(name, str):
+            find(package, kind, name)
+
+
+def _refuse_strangers(choices: Iterable[Any], own: Iterable[type]) -> None:
+    for choice in choices:
+        name = str(choice.get("name") if isinstance(choice, Mapping) else choice)
+        if ":" in name and name.rpartition(":")[2] not in {each.__name__ for each in own}:
+            raise ArtifactError(
+                f"This model was built with your own class {name!r}, and a saved file may not make "
+                "plait import it. Import it yourself and give it to `load(path, own=[...])`."
+            )
 
 
 def _made(package: Any, kind: type[T], choice: Any, arguments: tuple, own: Iterable[type]) -> T:
@@ -51,7 +91,8 @@ def _made(package: Any, kind: type[T], choice: Any, arguments: tuple, own: Itera
         choice = options.pop("name", None)
     if isinstance(choice, str):
         mine = {item.__name__: item for item in own}
-        choice = mine[choice] if choice in mine else find(package, kind, choice)
+        last = choice.rpartition(":")[2]
+        choice = mine[last] if last in mine else find(package, kind, choice)
     if not (isinstance(choice, type) and issubclass(choice, kind)):
         raise ConfigError(
             f"A {kind.__name__} should be chosen by its name, as {{'name': ..., option: ...}} or "

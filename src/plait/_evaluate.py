@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ._errors import DataError, listing
-from .data import Masked, Note, Pack
+from .data import Masked, Note, Pack, merged
 from .schema import Schema
 
 Scores = dict[str, float | int]
@@ -84,11 +84,5 @@ def evaluate(schema: Schema, parts: Sequence[tuple[dict[str, Tensor], Pack]]) ->
             "A table to evaluate on should hold labels of at least one target. Found none of "
             f"{listing(wanted)}."
         )
-    notes: dict[tuple[str, str], Note] = {}
-    for _, pack in parts:
-        for note in pack.notes:
-            before = notes.get((note.column, note.what))
-            count = note.count + (before.count if before else 0)
-            few = before.examples if before else note.examples
-            notes[note.column, note.what] = Note(note.column, note.what, count, few)
-    return Evaluation(tasks, baselines, tuple(notes.values()))
+    notes = merged(note for _, pack in parts for note in pack.notes)
+    return Evaluation(tasks, baselines, notes)

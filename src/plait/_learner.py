@@ -1,27 +1,24 @@
 """The whole way from a table to answers, in the manner of scikit-learn."""
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
-from torch import Tensor
 
 from . import _artifact
-from ._assemble import assemble, described
+from ._answer import answer, chunks
+from ._assemble import assemble, checked_names, described
 from ._config import Config
 from ._errors import ConfigError, NotFittedError
 from ._evaluate import Evaluation, evaluate
 from ._model import Model
-from .data import Note, Pack, Table
+from .data import Note, Table
 from .schema import Schema
-from .training import Callback, History, Trainer, Training, outputs
-
-CHUNK = 16_384
-"""Rows that are packed at a time to predict."""
+from .training import Callback, History, Progress, Trainer, Training
 
 
 class Learner:
@@ -76,6 +73,7 @@ class Learner:
         self._history: History | None = None
         self._config: dict[str, Any] = {}
         self._notes: tuple[Note, ...] = ()
+        self.rows = self.rows_held_back = 0
 
     @classmethod
     def from_config(cls, config: Config) -> "Learner":
@@ -100,6 +98,7 @@ class Learner:
         *,
         root: str | Path | None = None,
         callbacks: Sequence[Callback] = (),
+        progress: bool | None = None,
     ) -> "Learner":
         """Learn from a table; missing inputs and labels are fine.
 
@@ -108,12 +107,30 @@ class Learner:
             valid: A table to choose the best weights by; left out, a share of ``data``.
             root: The folder that paths of pictures start from; left out, that of the file.
             callbacks: Who looks on.
+            progress: Whether to show it on stderr: a bar on a terminal, a line an epoch elsewhere;
+                left out, only on a terminal.
 
         Raises:
+            ConfigError: If a choice does not exist or does not fit.
             DataError: If the table or a column cannot be used; all problems at once.
             NonFiniteError: If a loss is not finite, before the optimizer steps.
         """
-        train, held = self._split(Table.of(data, root), valid, root)
+        checked_names(self.fusion, self.sharing, self.balancing)
+        seconds = Config.of({"budget": self.budget}).seconds
+        shown = sys.stderr.isatty() if progress is None else progress
+        with Progress(seconds) if shown else nullcontext() as bar:
+            watching = [*callbacks, bar] if bar else list(callbacks)
+            return self._fit(Table.of(data, root), valid, root, watching, seconds)
+
+    def _fit(
+        self,
+        table: Table,
+        valid: Any,
+        root: str | Path | None,
+        callbacks: Sequence[Callback],
+        seconds: float | None,
+    ) -> "Learner":
+        train, held = self._split(table, valid, root)
         declared = Schema.infer(train, self.targets, self.inputs)
         schema = declared.fit(train)
         packed = schema.pack(train)
@@ -124,10 +141,10 @@ class Learner:
             model, balancer = assemble(schema, width, self.fusion, self.sharing, self.balancing)
         steps = min(part.STEPS for part in schema.inputs.values())
         settings = self.training.resolve(len(train), steps)
-        seconds = Config(budget=self.budget).seconds
         trainer = Trainer(schema, settings, self.seed, seconds, tuple(callbacks))
         self._history = trainer.fit(model, packed, checked, balancer)
         self._schema, self._model, self._notes = schema, model, packed.notes
+        self.rows, self.rows_held_back = len(train), len(held) if held is not None else 0
         self._config = described(self._choices(), declared, settings, width)
         return self
 
@@ -168,18 +185,7 @@ class Learner:
             DataError: If a column is missing or cannot be read.
         """
         table = Table.of(data, root)
-        table.require(keep)
-        parts = [self.schema.decode(raw) for raw, _ in self._chunks(table)]
-        answers = pa.concat_tables(parts)
-        kept = {name: table.arrow.column(name) for name in keep}
-        whole = pa.table({**kept, **dict(zip(answers.column_names, answers.columns, strict=True))})
-        return table.restore(whole)
-
-    def _chunks(self, table: Table) -> Iterable[tuple[dict[str, Tensor], Pack]]:
-        for start in range(0, len(table), CHUNK):
-            part = replace(table, arrow=table.arrow.slice(start, CHUNK))
-            pack = self.schema.pack(part)
-            yield outputs(self.model, pack), pack
+        return table.restore(answer(self.schema, self.model, table, keep).table)
 
     def evaluate(self, data: Any, *, root: str | Path | None = None) -> Evaluation:
         """Scores of each task on its labelled rows, beside those of knowing nothing of the row.
@@ -191,7 +197,7 @@ class Learner:
         Raises:
             DataError: If a column is missing or no target has a label.
         """
-        return evaluate(self.schema, list(self._chunks(Table.of(data, root))))
+        return evaluate(self.schema, list(chunks(self.schema, self.model, Table.of(data, root))))
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write the model as a folder of JSON and safetensors, whole or not at all.
@@ -201,6 +207,9 @@ class Learner:
         """
         log = [record.to_dict() for record in self.history.epochs] if self._history else []
         return _artifact.save(path, self.schema, self.model, self._config, log, overwrite)
+
+    def _restore(self, schema: Schema, model: Model, config: Mapping[str, Any]) -> None:
+        self._schema, self._model, self._config = schema, model, dict(config)
 
     @property
     def schema(self) -> Schema:
@@ -232,41 +241,6 @@ class Learner:
     def config(self) -> Mapping[str, Any]:
         """Every choice of the run, with nothing left open."""
         return self._config
-
-
-def load(path: str | Path, own: Iterable[type] = ()) -> Learner:
-    """A learner that was saved, ready to predict. Nothing in its folder can run code.
-
-    Args:
-        path: The folder.
-        own: Your own modality, task, fusion and sharing classes that it was built of.
-
-    Raises:
-        ArtifactError: If the folder holds no model, or a part is missing, damaged or newer.
-    """
-    own = tuple(own)
-    schema, config, weights = _artifact.load(path, own)
-    return _restored(schema, config, weights, own)
-
-
-def _restored(
-    schema: Schema, config: dict[str, Any], weights: dict[str, Tensor], own: tuple[type, ...]
-) -> Learner:
-    model_config = config["model"]
-    learner = Learner(
-        config["targets"],
-        config["inputs"],
-        fusion=config["fusion"],
-        sharing=config["sharing"],
-        balancing=config["balancing"],
-        width=model_config["width"],
-    )
-    model, _ = assemble(
-        schema, model_config["width"], config["fusion"], config["sharing"], "Sum", own
-    )
-    model.load_state_dict(weights)
-    learner._schema, learner._model, learner._config = schema, model.eval(), config
-    return learner
 
 
 def _width(rows: int) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from plait._errors import ConfigError
 from plait.data import Masked
 from plait.fusion import Attention, Fusion
 from plait.schema import Schema
@@ -20,12 +21,17 @@ class Model(nn.Module):
     Args:
         schema: A fitted schema.
         width: Size of a token, and of everything between encoders and heads.
-        fusion: What makes one vector of all tokens; left out, :class:`~plait.fusion.Attention`.
-        sharing: What gives each task its features; left out, :class:`~plait.sharing.Bottom`.
+        fusion: What makes one vector of all tokens: a module, or a class that is built with the
+            names of the inputs and the width; left out, :class:`~plait.fusion.Attention`.
+        sharing: What gives each task its features: a module, or a class that is built with the
+            names of the tasks and the width; left out, :class:`~plait.sharing.Bottom`.
 
     Shapes:
         - in: a mapping from each input to its :class:`~plait.data.Masked` cells.
         - out: for each task float ``[batch, outputs]``.
+
+    Raises:
+        ConfigError: If ``fusion`` or ``sharing`` was made for other names or another width.
 
     Example:
         >>> table = {"age": [30, 40, None], "bought": [True, None, False]}
@@ -41,25 +47,31 @@ class Model(nn.Module):
         schema: Schema,
         width: int = 128,
         *,
-        fusion: Fusion | None = None,
-        sharing: Sharing | None = None,
+        fusion: Fusion | type[Fusion] | None = None,
+        sharing: Sharing | type[Sharing] | None = None,
     ) -> None:
         super().__init__()
         self.inputs, self.tasks = tuple(schema.inputs), tuple(schema.tasks)
         self.width = width
         # Lists and not dicts of modules: a column may bear any name, "a.b" and "keys" included.
         self.encoders = nn.ModuleList(part.build(width) for part in schema.inputs.values())
-        self.fusion = fusion or Attention(self.inputs, width)
-        self.sharing = sharing or Bottom(self.tasks, width)
+        fusion = Attention if fusion is None else fusion
+        sharing = Bottom if sharing is None else sharing
+        self.fusion = fusion(self.inputs, width) if isinstance(fusion, type) else fusion
+        self.sharing = sharing(self.tasks, width) if isinstance(sharing, type) else sharing
+        _check_made_for("fusion", self.fusion.inputs, self.fusion.width, self.inputs, width)
+        _check_made_for("sharing", self.sharing.tasks, self.sharing.width, self.tasks, width)
         self.heads = nn.ModuleList(task.head(width) for task in schema.tasks.values())
         self.sizes = [task.outputs for task in schema.tasks.values()]
         total = sum(self.sizes)
-        found = {n: m for n, part in schema.inputs.items() if (m := part.shortcut(total))}
-        self.short = tuple(found)
-        self.shortcuts = nn.ModuleList(found.values())
+        found = {name: part.shortcut(total) for name, part in schema.inputs.items()}
+        short = {name: module for name, module in found.items() if module is not None}
+        self.short = tuple(short)
+        self.shortcuts = nn.ModuleList(short.values())
 
     def forward(self, inputs: Mapping[str, Masked]) -> dict[str, Tensor]:
         """One raw output per task."""
+        inputs = self._doubled(inputs)
         tokens = {
             name: self._encode(encode, inputs[name])
             for name, encode in zip(self.inputs, self.encoders, strict=True)
@@ -72,23 +84,57 @@ class Model(nn.Module):
         return dict(zip(self.tasks, outputs, strict=True))
 
     def _straight(self, inputs: Mapping[str, Masked]) -> Tensor:
-        parts = []
+        total = torch.zeros(1, sum(self.sizes), device=next(iter(inputs.values())).mask.device)
         for name, module in zip(self.short, self.shortcuts, strict=True):
-            cells = inputs[name]
-            parts.append(module(cells).where(cells.present.unsqueeze(1), 0.0))
-        return torch.stack(parts).sum(0)
+            cells, rows = _present(inputs[name])
+            if rows is None:
+                total = total + module(cells)
+            elif rows.shape[0]:
+                total = total + _spread(module(cells), rows, len(inputs[name]))
+        return total
 
     def _encode(self, encode: nn.Module, cells: Masked) -> Masked:
-        present = cells.present
-        if present.all():
+        known, rows = _present(cells)
+        if rows is None:
             return encode(cells)
-        rows = present.nonzero()[:, 0]
         if not rows.shape[0]:
-            none = torch.zeros(len(cells), 1, self.width, device=present.device)
-            return Masked(none, present.unsqueeze(1))
-        tokens = encode(cells.take(rows))
-        shape = (len(cells), *tokens.values.shape[1:])
+            none = torch.zeros(len(cells), 1, self.width, device=rows.device)
+            return Masked(none, cells.present.unsqueeze(1))
+        tokens = encode(known)
         return Masked(
-            tokens.values.new_zeros(shape).index_copy(0, rows, tokens.values),
-            tokens.mask.new_zeros(shape[:2]).index_copy(0, rows, tokens.mask),
+            _spread(tokens.values, rows, len(cells)), _spread(tokens.mask, rows, len(cells))
+        )
+
+    def _doubled(self, inputs: Mapping[str, Masked]) -> Mapping[str, Masked]:
+        # Columns are packed in single precision; a model in double takes them as well.
+        if next(self.heads.parameters()).dtype != torch.float64:
+            return inputs
+        return {
+            name: Masked(cells.values.double(), cells.mask)
+            if cells.values.is_floating_point()
+            else cells
+            for name, cells in inputs.items()
+        }
+
+
+def _present(cells: Masked) -> tuple[Masked, Tensor | None]:
+    """The rows of which something is there, and their numbers; None for all of them."""
+    present = cells.present
+    if present.all():
+        return cells, None
+    rows = present.nonzero()[:, 0]
+    return cells.take(rows), rows
+
+
+def _spread(values: Tensor, rows: Tensor, count: int) -> Tensor:
+    return values.new_zeros(count, *values.shape[1:]).index_copy(0, rows, values)
+
+
+def _check_made_for(
+    what: str, names: tuple[str, ...], size: int, wanted: tuple[str, ...], width: int
+) -> None:
+    if set(names) != set(wanted) or size != width:
+        raise ConfigError(
+            f"The {what} should be made for {list(wanted)} and the width {width}. It is made for "
+            f"{list(names)} and {size}. Give its class, and it is built to fit."
         )

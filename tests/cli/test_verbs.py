@@ -85,7 +85,7 @@ def test_a_terminal_is_not_steered_by_a_name(folder, plait):
 def test_fit_tells_what_it_did_as_json_alone(folder, plait):
     words = ("-t", "price", "-t", "sold", "-o", "run", "--seed", "3", "--budget", "1h")
     found = plait.json("fit", "homes.parquet", *words, *SMALL)
-    assert found["rows"] == 60
+    assert found["rows"] + found["rows_held_back"] == 60
     assert found["targets"] == {"price": "Regression", "sold": "Binary"}
     assert found["epochs"] == 2
     assert found["stopped"] == "done"
@@ -99,7 +99,14 @@ def test_fit_tells_what_it_did_as_json_alone(folder, plait):
 def test_fit_for_people_gives_account_of_everything(folder, plait):
     words = ("-t", "sold", "-o", "run", "--set", "inputs.view=ignore", "--valid", "homes.parquet")
     assert plait("fit", "homes.parquet", *words, *SMALL) == 0
-    for part in ("60 rows", "view", "you said so", "size: 6 missing", "Validation", "of 2"):
+    for part in (
+        "60 rows, 60 more to choose",
+        "view",
+        "you said so",
+        "size: 6 missing",
+        "Validation",
+        "of 2",
+    ):
         assert part in plait.out
     assert "plait evaluate run" in plait.out
 

@@ -187,11 +187,11 @@ def test_a_broken_pipe_is_quiet(folder):
 
 
 def test_progress_draws_a_bar_and_gives_the_terminal_back(monkeypatch, capsys):
-    from plait.cli._progress import ConsoleProgress
-    from plait.training import Epoch
+    from plait.training import Epoch, Progress
 
     epoch = Epoch(1, 4, 1.0, 500.0, 0.1, {"price": 0.5}, {}, {"price": 0.25}, 0.25, True)
-    with ConsoleProgress(live=True) as progress:
+    with Progress(live=True) as progress:
+        progress.on_start(4)
         progress.on_step(1, 2)
         progress.on_epoch(epoch)
         shown = progress._bar(progress.began + 10)
@@ -206,11 +206,10 @@ def test_progress_draws_a_bar_and_gives_the_terminal_back(monkeypatch, capsys):
 
 
 def test_progress_writes_a_line_an_epoch(capsys):
-    from plait.cli._progress import ConsoleProgress
-    from plait.training import Epoch
+    from plait.training import Epoch, Progress
 
     epoch = Epoch(1, 4, 1.0, 500.0, 0.1, {"price": 0.5}, {}, {"price": 0.25}, 0.25, True)
-    with ConsoleProgress(live=False) as progress:
+    with Progress(live=False) as progress:
         progress.on_epoch(epoch)
     told = "epoch 1/4  loss price 0.5  score price 0.25  mean 0.25 (best)  500 rows/s  1.0 s\n"
     assert capsys.readouterr().err == told

@@ -1,13 +1,15 @@
 """``plait evaluate``: scores of a saved model on labelled rows."""
 
+from plait._words import number
+
 from ._options import Data, Json, Root, Saved
-from ._show import emit, notes, number, table, waiting
+from ._show import emit, notes, table, waiting
 
 
 def evaluate(run: Saved, data: Data, root: Root = None, as_json: Json = False) -> None:
     """Score a model on rows with labels, beside answers that know nothing of the row."""
     with waiting("answering"):
-        from plait._learner import load
+        from plait._load import load
 
         found = load(run).evaluate(data, root=root)
     if as_json:

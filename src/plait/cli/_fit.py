@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plait._errors import UserError
+from plait._words import number
 
 from ._choices import choices
 from ._options import ConfigFile, Data, Json, Overwrite, Root, Settings, Targets
 from ._place import check_writable
-from ._show import emit, heading, notes, number, say, table
+from ._show import emit, heading, notes, say, table
 
 if TYPE_CHECKING:
     from plait._learner import Learner
@@ -69,28 +70,28 @@ def fit(
     check_writable(target)
     from plait._learner import Learner
     from plait.data import Table
-
-    from ._progress import ConsoleProgress
+    from plait.training import Progress
 
     learner = Learner.from_config(chosen)
-    with ConsoleProgress(chosen.training.epochs, chosen.seconds) as progress:
+    with Progress(chosen.seconds) as progress:
         source = Table.of(data, root)
         held = Table.of(valid, root) if valid else None
         learner.fit(source, held, callbacks=[progress])
     learner.save(target, overwrite=overwrite)
-    found = _summary(learner, len(source), output)
+    found = _summary(learner, output)
     if as_json:
         emit(found)
         return
     _shown(found, learner)
 
 
-def _summary(learner: "Learner", rows: int, output: Path) -> dict[str, Any]:
+def _summary(learner: "Learner", output: Path) -> dict[str, Any]:
     history, schema = learner.history, learner.schema
     best = history.epochs[history.best - 1]
     return {
         "run": str(output),
-        "rows": rows,
+        "rows": learner.rows,
+        "rows_held_back": learner.rows_held_back,
         "inputs": {
             name: {"type": type(part).__name__, "columns": list(part.columns)}
             for name, part in schema.inputs.items()
@@ -109,7 +110,9 @@ def _summary(learner: "Learner", rows: int, output: Path) -> dict[str, Any]:
 
 
 def _shown(found: dict[str, Any], learner: "Learner") -> None:
-    heading(f"Learned from {found['rows']:,} rows")
+    held = found["rows_held_back"]
+    beside = f", {held:,} more to choose the best epoch by" if held else ""
+    heading(f"Learned from {found['rows']:,} rows{beside}")
     table(
         ("input", "kind", "columns"),
         [(name, part["type"], _few(part["columns"])) for name, part in found["inputs"].items()],

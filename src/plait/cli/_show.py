@@ -7,17 +7,9 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from plait._words import clean
+
 Row = Sequence[str]
-
-
-def clean(text: str) -> str:
-    r"""Text that cannot steer a terminal: what is not printable is shown by its escape.
-
-    Example:
-        >>> print(clean("red\x1b[31m"))
-        red\x1b[31m
-    """
-    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
 
 
 def say(line: str = "") -> None:
@@ -60,18 +52,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value
-
-
-def number(value: float | None) -> str:
-    """A score in four digits, a dash for none.
-
-    Example:
-        >>> number(0.123456), number(123456.7), number(None), number(float("nan"))
-        ('0.1235', '123,457', '-', '-')
-    """
-    if value is None or not math.isfinite(value):
-        return "-"
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
 
 
 def table(headers: Row, rows: Sequence[Row], right: Sequence[str] = ()) -> None:

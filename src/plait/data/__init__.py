@@ -4,6 +4,6 @@ from ._batch import Batch as Batch
 from ._masked import Masked as Masked
 from ._noise import noise as noise
 from ._pack import Pack as Pack
-from ._packed import Note as Note, Packed as Packed
+from ._packed import Note as Note, Packed as Packed, merged as merged
 from ._ragged import Ragged as Ragged
 from ._table import Table as Table

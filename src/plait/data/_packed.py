@@ -1,6 +1,7 @@
 """A column in tensor form, and an account of what was done to its cells."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from ._masked import Masked
 from ._ragged import Ragged
@@ -25,6 +26,21 @@ class Note:
     def __str__(self) -> str:
         few = f" ({', '.join(self.examples)})" if self.examples else ""
         return f"{self.column}: {self.count:,} {self.what}{few}"
+
+
+def merged(notes: Iterable[Note]) -> tuple[Note, ...]:
+    """One note for each thing that happened to a column, whose counts are added up.
+
+    Example:
+        >>> print(*merged([Note("a", "missing", 1), Note("a", "missing", 2)]))
+        a: 3 missing
+    """
+    found: dict[tuple[str, str], Note] = {}
+    for note in notes:
+        known = found.get((note.column, note.what))
+        count = note.count + (known.count if known else 0)
+        found[note.column, note.what] = replace(known or note, count=count)
+    return tuple(found.values())
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from plait._errors import ConfigError
 from plait.data import Masked
 
 from ._base import Fusion
@@ -57,6 +58,11 @@ class Attention(Fusion):
         dropout: float = 0.1,
     ) -> None:
         super().__init__(inputs, width)
+        if heads < 1 or width % heads:
+            raise ConfigError(
+                f"`width` should be a multiple of `heads`. Got width={width} and heads={heads}. "
+                "Choose another width, or other heads."
+            )
         self.origin = nn.Parameter(torch.randn(len(self.inputs), width) * 0.02)
         self.query = nn.Parameter(torch.randn(width) * 0.02)
         self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(layers))

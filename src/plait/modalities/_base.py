@@ -9,13 +9,16 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from plait._errors import NotFittedError
+from plait._errors import NotFittedError, SchemaError
 from plait.data import Masked, Packed, Table
 
 Draw = Callable[[int], Tensor]
 """From a count to float ``[batch, count]`` in [0, 1), the same for a row wherever it is met."""
 
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+FAR = 1e9
+"""Where scaled numbers end: a float32 still holds its square, and NaN is far away."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -76,6 +79,20 @@ class Modality(ABC):
                 a stream.
         """
         return cells
+
+    @property
+    def column(self) -> str:
+        """The column of a kind that takes just one.
+
+        Raises:
+            SchemaError: If there are several, or none yet.
+        """
+        if len(self.columns) != 1:
+            raise SchemaError(
+                f"An input of the kind {type(self).__name__} should have one column. Found "
+                f"{list(self.columns)}. Make each an input of its own."
+            )
+        return self.columns[0]
 
     def unfitted(self) -> NotFittedError:
         """The error for one that has not seen a table."""

@@ -48,13 +48,13 @@ class ConvEncoder(nn.Module):
 
     def forward(self, cells: Masked) -> Masked:
         """One token per row."""
-        maps = self.body(scaled(cells))
+        maps = self.body(scaled(cells, self.gain.dtype))
         maps = maps + self.last(maps)
         token = self.gain * self.project(maps.mean((2, 3)))
         return Masked(token.unsqueeze(1), cells.mask.unsqueeze(1))
 
 
-def scaled(cells: Masked) -> Tensor:
+def scaled(cells: Masked, dtype: torch.dtype) -> Tensor:
     """Bytes to floats around zero; on the device, so that a quarter of the data travels."""
-    pixels = cells.values.to(torch.get_default_dtype()).sub_(127.5).div_(63.75)
+    pixels = cells.values.to(dtype).sub_(127.5).div_(63.75)
     return pixels.where(cells.mask.view(-1, 1, 1, 1), 0.0)

@@ -1,5 +1,6 @@
 """Days and moments."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,8 +16,13 @@ from plait.data._cells import is_string, is_time, texts
 
 from ._base import STRICT, Modality
 
-FORMATS = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d", "%d.%m.%Y",
-           "%m/%d/%Y", "%d/%m/%Y", "%Y%m%d")  # fmt: skip
+YEAR_FIRST = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S%z",
+              "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M%z",
+              "%Y-%m-%dT%H:%M%z", "%Y/%m/%d", "%Y%m%d", "%Y-%m")  # fmt: skip
+"""Forms that cannot be taken for one another."""
+FORMATS = (*YEAR_FIRST, "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%y", "%m/%d/%y", "%d/%m/%y")
+FRACTION = r"^(\d{4}-\d{1,2}-\d{1,2}[T ]\d{1,2}:\d{2}:\d{2})[.,]\d+"
+OLDEST = 1000
 FEATURES = 9
 CYCLES = (("year", 366.0), ("week", 7.0), ("day", 24.0), ("month", 31.0))
 
@@ -29,7 +35,9 @@ class Datetime(Modality):
 
     Args:
         format: How text is to be read (as in ``strptime``); left out, the first of a list of
-            usual ones that fits every cell.
+            usual ones that fits every cell of training, and from then on that one or one that
+            cannot be taken for another (2024-01-31). Parts of a second are left out.
+        forms: How the text of each column is written, found by :meth:`fit`.
         center: The middle of each column, in days since 1970, found by :meth:`fit`.
         scale: The spread of each column in days, found by :meth:`fit`.
 
@@ -42,15 +50,19 @@ class Datetime(Modality):
     """
 
     format: str | None = None
+    forms: tuple[str | None, ...] = ()
     center: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
 
     def fit(self, table: Table) -> "Datetime":
         """A copy that knows the middle and the spread of each column."""
-        days = [_days(moments(table[c], self.format, c)) for c in self.columns]
+        asked = (self.format,) if self.format else FORMATS
+        read = [moments(table[column], asked, column) for column in self.columns]
+        days = [_days(cells) for cells, _ in read]
         known = [d[np.isfinite(d)] for d in days]
         return replace(
             self,
+            forms=tuple(form for _, form in read),
             center=tuple(float(k.mean()) if k.size else 0.0 for k in known),
             scale=tuple(max(float(k.std()), 1.0) if k.size else 1.0 for k in known),
         )
@@ -60,8 +72,12 @@ class Datetime(Modality):
         if not self.center:
             raise self.unfitted()
         parts, notes = [], []
-        for column, center, scale in zip(self.columns, self.center, self.scale, strict=True):
-            cells = moments(table[column], self.format, column)
+        found = zip(self.columns, self.forms, self.center, self.scale, strict=True)
+        for column, form, center, scale in found:
+            # Day first or month first is settled by the training rows: the few rows of a later
+            # table may fit both.
+            usual = (form, *YEAR_FIRST) if form else FORMATS
+            cells, _ = moments(table[column], (self.format,) if self.format else usual, column)
             if cells.null_count:
                 notes.append(Note(column, "missing", cells.null_count))
             parts.append(_features(cells, center, scale))
@@ -72,6 +88,8 @@ class Datetime(Modality):
 
     def build(self, width: int) -> nn.Module:
         """A :class:`DatetimeEncoder` of as many columns."""
+        if not self.center:
+            raise self.unfitted()
         return DatetimeEncoder(len(self.columns), width)
 
 
@@ -99,26 +117,50 @@ class DatetimeEncoder(nn.Module):
         return Masked(self.project(known.flatten(1)).unsqueeze(1), cells.present.unsqueeze(1))
 
 
-def moments(column: pa.Array, form: str | None, name: str) -> pa.Array:
-    """A column as timestamps in seconds.
+def moments(
+    column: pa.Array, forms: Sequence[str], name: str
+) -> tuple[pa.TimestampArray, str | None]:
+    """A column as timestamps without a zone, in universal time where the cells name one.
+
+    Args:
+        column: The cells.
+        forms: How text may be written; the first that fits all cells is taken.
+        name: The column's name, for messages.
+
+    Returns:
+        The timestamps, and the form of the text; None if there is no text.
 
     Raises:
         DataError: If it holds no dates, or text in a form that is not known.
     """
     if is_time(column.type):
-        return column.cast(pa.timestamp("us"), safe=False)
+        return column.cast(pa.timestamp("us"), safe=False), None
     if is_string(column.type):
         cells = texts(column)
-        for each in [form] if form else FORMATS:
-            found = pc.strptime(cells, format=each, unit="us", error_is_null=True)
-            if found.null_count == cells.null_count:
-                return found
-        odd = cells.filter(pc.and_(found.is_null(), cells.is_valid())).slice(0, 3).to_pylist()
+        if cells.null_count == len(cells):
+            return pa.nulls(len(cells), pa.timestamp("us")), None
+        fewest = cells
+        for form in forms:
+            found = _parsed(cells, form)
+            odd = cells.filter(pc.and_(found.is_null(), cells.is_valid()))
+            if not len(odd):
+                return found, form
+            fewest = min(fewest, odd, key=len)
         raise DataError(
-            f"The cells of {name!r} should be dates, all written like one of "
-            f"{form or ', '.join(FORMATS)}. Found, for example, {odd}. Give `format=`."
+            f"The cells of {name!r} should be dates, all written like one of {', '.join(forms)}. "
+            f"Found, for example, {fewest.slice(0, 3).to_pylist()}. Give `format=`, or empty "
+            "these cells."
         )
     raise DataError(f"The cells of {name!r} should be dates. Found {column.type}.")
+
+
+def _parsed(cells: pa.Array, form: str) -> pa.Array:
+    whole = pc.replace_substring_regex(cells, FRACTION, r"\1")
+    found = pc.strptime(whole, format=form, unit="us", error_is_null=True)
+    found = found.cast(pa.timestamp("us"))
+    # To strptime, the 24 of 01/31/24 may be a year of its own.
+    short = pc.less(pc.year(found), OLDEST)
+    return pc.if_else(short, pa.scalar(None, found.type), found)
 
 
 def _days(cells: pa.Array) -> np.ndarray:

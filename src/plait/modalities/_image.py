@@ -17,8 +17,8 @@ from ._pictures import Sources, decode, short_side
 from ._vit_encoder import ViTEncoder
 
 FEW = 2_000
-TOLERATED = 0.01
-"""The share of pictures that may be unreadable."""
+TOLERATED = 100
+"""One in so many pictures may be unreadable."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -52,7 +52,7 @@ class Image(Modality):
 
     def fit(self, table: Table) -> "Image":
         """A copy that knows the size."""
-        (column,) = self.columns
+        column = self.column
         side = self.size or min(64, short_side(Sources.of(table[column], column, table.root)))
         if not side:
             raise DataError(
@@ -65,7 +65,7 @@ class Image(Modality):
         """Pixels: uint8 ``[rows, 3, size, size]``, mask ``[rows]``."""
         if not self.rows or self.size is None:
             raise self.unfitted()
-        (column,) = self.columns
+        column = self.column
         sources = Sources.of(table[column], column, table.root)
         pixels, there, wrong = decode(sources, self.size)
         missing = sum(item is None for item in sources.items)
@@ -73,7 +73,7 @@ class Image(Modality):
         if wrong:
             few = tuple(f"row {row}" for row in wrong[:5])
             notes.append(Note(column, "pictures that cannot be read", len(wrong), few))
-        if len(wrong) > TOLERATED * (len(sources.items) - missing):
+        if len(wrong) * TOLERATED > len(sources.items) - missing:
             raise DataError(
                 f"At most 1 % of the pictures of {column!r} may be unreadable. {len(wrong):,} of "
                 f"{len(sources.items) - missing:,} are (rows counted from 0: "
@@ -102,7 +102,7 @@ class Image(Modality):
 
     def build(self, width: int) -> nn.Module:
         """A :class:`ConvEncoder` or a :class:`ViTEncoder`."""
-        if self.size is None:
+        if not self.rows or self.size is None:
             raise self.unfitted()
         if self.encoder == "vit":
             return ViTEncoder(self.size, width)

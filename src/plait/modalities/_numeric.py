@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
+import pyarrow as pa
 import torch
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
@@ -12,11 +13,14 @@ from torch import nn
 from plait.data import Masked, Note, Packed, Table
 from plait.data._cells import numbers
 
-from ._base import STRICT, Modality
+from ._base import FAR, STRICT, Modality
 from ._numeric_column import NumericColumn
 from ._numeric_encoder import NumericEncoder
 
 SMALLEST = 1e-12
+"""A spread below this share of the numbers themselves is rounding."""
+LARGEST = 1e100
+"""Numbers end here: squares and sums of larger ones do not fit in a float."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -31,7 +35,8 @@ class Numeric(Modality):
 
     Args:
         scaling: ``"standard"`` subtracts the mean and divides by the standard deviation;
-            ``"quantile"`` maps the ranks of training to a normal distribution.
+            ``"quantile"`` maps the ranks of training to a normal distribution, by as many steps
+            as there are ``bins``.
         embedding: How a number is laid out for the network: ``"piecewise"`` says how far it reaches
             into each of some intervals, ``"periodic"`` gives sines and cosines of learned
             frequencies, ``"linear"`` the scaled number alone. All three keep the number itself.
@@ -55,7 +60,7 @@ class Numeric(Modality):
 
     def fit(self, table: Table) -> "Numeric":
         """A copy that knows the range, the spread and the quantiles of each column."""
-        fitted = tuple(_fitted(numbers(table[column])[0], self.bins) for column in self.columns)
+        fitted = tuple(_fitted(_read(table[column])[0], self.bins) for column in self.columns)
         return replace(self, fitted=fitted)
 
     def pack(self, table: Table) -> Packed:
@@ -65,7 +70,7 @@ class Numeric(Modality):
         scaled, notes = [], []
         for column, known in zip(self.columns, self.fitted, strict=True):
             cells = table[column]
-            values, lost = numbers(cells)
+            values, lost = _read(cells)
             outside = int(((values < known.low) | (values > known.high)).sum())
             missing = int(np.isnan(values).sum()) - lost
             counts = (missing, "missing"), (lost, "no finite number"), (outside, "out of range")
@@ -79,12 +84,10 @@ class Numeric(Modality):
 
     def _scaled(self, values: np.ndarray, known: NumericColumn) -> np.ndarray:
         if self.scaling == "standard":
-            return (values - known.mean) / known.std
-        places = np.array(known.knots)
-        levels = (np.arange(len(places)) + 0.5) / len(places)
-        normal = torch.special.ndtri(torch.from_numpy(levels)).numpy()
+            return ((values - known.mean) / known.std).clip(-FAR, FAR)
+        normal = torch.special.ndtri(torch.tensor(known.levels, dtype=torch.float64)).numpy()
         # np.interp passes NaN on, and holds what is out of range at the ends.
-        return np.interp(values, places, normal)
+        return np.interp(values, np.array(known.knots), normal)
 
     def build(self, width: int) -> nn.Module:
         """A :class:`NumericEncoder` of as many columns."""
@@ -94,11 +97,16 @@ class Numeric(Modality):
         return NumericEncoder(edges, width, embedding=self.embedding, frequencies=self.bins)
 
 
+def _read(cells: pa.Array) -> tuple[np.ndarray, int]:
+    values, lost = numbers(cells)
+    return values.clip(-LARGEST, LARGEST), lost
+
+
 def _fitted(values: np.ndarray, bins: int) -> NumericColumn:
     known = values[np.isfinite(values)]
     if not known.size:
-        return NumericColumn(0.0, 1.0, 0.0, 0.0, (0.0, 1.0))
-    std = float(known.std())
+        return NumericColumn(0.0, 1.0, 0.0, 0.0, (0.0, 1.0), (0.5, 0.5))
+    std, largest = float(known.std()), float(np.abs(known).max())
     distinct = np.unique(known)
     if len(distinct) > bins + 1:
         # Half of the intervals hold as many rows each, half as many different numbers each: a
@@ -107,11 +115,18 @@ def _fitted(values: np.ndarray, bins: int) -> NumericColumn:
         spread = np.quantile(distinct, np.linspace(0, 1, bins - bins // 2 + 1))
         distinct = np.unique(np.concatenate([rows, spread]))
     if len(distinct) == 1:
-        distinct = np.array([distinct[0], distinct[0] + 1.0])
+        distinct = np.array([distinct[0], distinct[0] + max(1.0, 1e-6 * largest)])
     return NumericColumn(
         mean=float(known.mean()),
-        std=std if std > SMALLEST else 1.0,
+        std=std if std > SMALLEST * largest else 1.0,
         low=float(known.min()),
         high=float(known.max()),
         knots=tuple(distinct.tolist()),
+        levels=tuple(_levels(np.sort(known), distinct).tolist()),
     )
+
+
+def _levels(ordered: np.ndarray, knots: np.ndarray) -> np.ndarray:
+    below, up_to = (np.searchsorted(ordered, knots, side) for side in ("left", "right"))
+    half = 0.5 / len(ordered)  # no row is at the very end of a normal distribution
+    return ((below + up_to) / (2 * len(ordered))).clip(half, 1 - half)

@@ -15,6 +15,7 @@ class NumericColumn:
         low: Its least number.
         high: Its greatest number.
         knots: Where its intervals meet, rising; at least two.
+        levels: The share of the training rows below each knot, half of those on it included.
     """
 
     mean: float
@@ -22,3 +23,4 @@ class NumericColumn:
     low: float
     high: float
     knots: tuple[float, ...]
+    levels: tuple[float, ...]

@@ -1,7 +1,12 @@
 """Files and bytes to pixels, within bounds."""
 
 import io
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +20,10 @@ from plait.data._cells import is_bytes, is_string
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 MOST_PIXELS = 50_000_000
 MOST_BYTES = 64 * 2**20
+UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, TypeError, LookupError, OverflowError,
+              ArithmeticError, struct.error, zlib.error, UnidentifiedImageError,
+              Pillow.DecompressionBombError, UserWarning, RuntimeWarning)  # fmt: skip
+"""What Pillow raises for damaged files; a warning too, where warnings are errors."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,7 @@ class Sources:
                 neither paths nor bytes. The count and the first five are told.
         """
         if is_bytes(cells.type):
-            return cls(cells.to_pylist())
+            return cls([cell or None for cell in cells.to_pylist()])
         if not is_string(cells.type):
             raise DataError(
                 f"The cells of the picture input {column!r} should be paths or bytes. "
@@ -46,11 +55,11 @@ class Sources:
         kinds: dict[str, Path] = {}
         outside, absent = [], []
         counts = {item["values"]: item["counts"] for item in cells.value_counts().to_pylist()}
-        for text in filter(None, counts):
-            path = (home / text).resolve() if "\0" not in text else home.parent
+        for text in filter(_filled, counts):
+            path, found = _looked_up(home, text)
             if not path.is_relative_to(home):
                 outside.append(text)
-            elif not path.is_file():
+            elif not found:
                 absent.append(text)
             else:
                 kinds[text] = path
@@ -68,19 +77,34 @@ class Sources:
             )
         if problems:
             raise DataError(" ".join(problems))
-        return cls([kinds[text] if text else None for text in cells.to_pylist()])
+        return cls([kinds.get(text) for text in cells.to_pylist()])
+
+
+def _filled(text: str | None) -> bool:
+    return bool(text and text.strip())
+
+
+def _looked_up(home: Path, text: str) -> tuple[Path, bool]:
+    if "\0" in text:
+        return home.parent, False
+    try:
+        path = (home / text).resolve()
+        return path, path.is_file()
+    except (OSError, RuntimeError):  # too long a name, or links in a circle
+        return home / "?", False
 
 
 def short_side(sources: Sources, most: int = 64) -> int:
     """The median of the shorter sides of some pictures; 0 if none can be read."""
     known = [item for item in sources.items if item is not None]
     sides = []
-    for item in known[:: max(1, len(known) // most)]:
-        try:
-            with _open(item) as picture:
-                sides.append(min(picture.size))
-        except (OSError, UnidentifiedImageError, ValueError):
-            continue
+    with _quiet():
+        for item in known[:: max(1, len(known) // most)]:
+            try:
+                with _open(item) as picture:
+                    sides.append(min(picture.size))
+            except UNREADABLE:
+                continue
     return int(np.median(sides)) if sides else 0
 
 
@@ -100,13 +124,22 @@ def decode(sources: Sources, size: int) -> tuple[np.ndarray, np.ndarray, list[in
             try:
                 pixels[row] = _pixels(item, size)
                 there[row] = True
-            except (OSError, UnidentifiedImageError, ValueError, SyntaxError, EOFError):
-                pass  # counted below; Pillow raises all of these for damaged files
+            except UNREADABLE:
+                pass  # counted below
 
-    with ThreadPoolExecutor() as pool:
+    with _quiet(), ThreadPoolExecutor() as pool:
         list(pool.map(one, range(len(sources.items)), chunksize=64))
     wrong = [row for row, item in enumerate(sources.items) if item is not None and not there[row]]
     return pixels, there, wrong
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    # What Pillow has to say of a file is told in a note, with its row. Filters are shared by all
+    # threads, so they are set before any is started.
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
 
 
 def _open(item: Path | bytes) -> Pillow.Image:
@@ -125,6 +158,9 @@ def _pixels(item: Path | bytes, size: int) -> np.ndarray:
     with _open(item) as picture:
         picture.draft("RGB", (size, size))
         upright = ImageOps.exif_transpose(picture)
+        if upright.mode in ("I", "F"):
+            # Pillow would cut these to 0 .. 255, which leaves all white or all black.
+            raise ValueError("32 bits per channel")
         if upright.mode.startswith("I;16"):
             upright = Pillow.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
         if "A" in upright.mode or "transparency" in upright.info:

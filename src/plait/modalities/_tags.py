@@ -1,12 +1,13 @@
 """Several categories in one cell."""
 
 from dataclasses import replace
+from typing import Annotated
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import nn
 
@@ -21,12 +22,12 @@ from ._categorical import _frequent, embedding_size
 class Tags(Modality):
     """A set of categories in each cell: a list, or text to be split.
 
-    Use it for tags, genres, ingredients: several of many, in no order. Tags that training has
-    not seen are left out and counted.
+    Use it for tags, genres, ingredients: several of many, in no order. One that stands in a cell
+    twice is there once. Tags that training has not seen are left out and counted.
 
     Args:
         separator: What stands between the tags where a cell is text.
-        least: How often a tag has to occur to be known.
+        least: In how many cells a tag has to occur to be known.
         most: How many tags may be known; the rarest beyond are left out.
         tags: The known ones, found by :meth:`fit`.
 
@@ -39,26 +40,31 @@ class Tags(Modality):
         [0, 1, 0]
     """
 
-    separator: str = ","
+    separator: Annotated[str, Field(min_length=1)] = ","
     least: PositiveInt = 2
     most: PositiveInt = 10_000
     tags: tuple[str, ...] | None = None
 
     def fit(self, table: Table) -> "Tags":
         """A copy that knows the tags, the most frequent first."""
-        entries, _, _ = lists(table[self.columns[0]], self.separator)
-        return replace(self, tags=_frequent(entries, self.least, self.most))
+        entries, offsets, _ = lists(table[self.column], self.separator)
+        pairs = pa.table({"row": _rows(offsets), "tag": entries})
+        once = pairs.group_by(["row", "tag"]).aggregate([])["tag"].combine_chunks()
+        return replace(self, tags=_frequent(once, self.least, self.most))
 
     def pack(self, table: Table) -> Packed:
         """Numbers of tags: int64, ragged over ``[rows]``; a cell without tags is there, empty."""
         if self.tags is None:
             raise self.unfitted()
-        (column,) = self.columns
+        column = self.column
         entries, offsets, there = lists(table[column], self.separator)
         place = pc.index_in(entries, value_set=pa.array(self.tags, pa.large_string()))
         known = place.is_valid().to_numpy(zero_copy_only=False)
-        lengths = np.add.reduceat(np.append(known, False).astype(np.int64), offsets[:-1])
-        lengths[offsets[:-1] == offsets[1:]] = 0
+        # One number for a row and a tag, so that each pair is kept once.
+        size = max(len(self.tags), 1)
+        tags = place.drop_null().to_numpy(zero_copy_only=False).astype(np.int64)
+        pairs = np.unique(_rows(offsets)[known] * size + tags)
+        lengths = np.bincount(pairs // size, minlength=len(table))
         unseen = entries.filter(pc.and_(place.is_null(), entries.is_valid()))
         notes = []
         if not there.all():
@@ -66,9 +72,9 @@ class Tags(Modality):
         if len(unseen):
             few = tuple(unseen.unique().slice(0, 3).to_pylist())
             notes.append(Note(column, "unseen tags", len(unseen), few))
-        values = place.drop_null().to_numpy(zero_copy_only=False).astype(np.int64)
-        bounds = np.concatenate([[0], np.cumsum(lengths)])
-        cells = Ragged(torch.from_numpy(values), torch.from_numpy(bounds), torch.from_numpy(there))
+        bounds = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        values = torch.from_numpy(pairs % size)
+        cells = Ragged(values, torch.from_numpy(bounds), torch.from_numpy(there))
         return Packed(cells, tuple(notes))
 
     def build(self, width: int) -> nn.Module:
@@ -76,6 +82,10 @@ class Tags(Modality):
         if self.tags is None:
             raise self.unfitted()
         return TagsEncoder(len(self.tags), width)
+
+
+def _rows(offsets: np.ndarray) -> np.ndarray:
+    return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
 
 
 class TagsEncoder(nn.Module):

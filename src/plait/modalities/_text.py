@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 import pyarrow as pa
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from torch import nn
@@ -23,6 +23,7 @@ from ._text_fit import TextFit
 from ._text_shortcut import TextShortcut, rarities
 
 CHUNK = 10_000
+LONG = 16
 UNKNOWN, UNKNOWN_ID = "[UNK]", 1
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -39,10 +40,11 @@ class Text(Modality):
             text; both start from nothing. ``"scratch"`` takes the transformer from 100,000 texts
             on.
         max_length: Tokens beyond this many are cut off, and counted.
-        vocabulary: How many different tokens there may be.
+        vocabulary: How many different tokens there may be, padding and the unknown one included.
         longest: How many tokens a run of the shortcut has at most; 0 leaves the shortcut out.
         least: In how many texts a run has to occur to be known.
-        forget: Share of the tokens that a training step sees as unknown.
+        forget: Share of the tokens that a training step sees as unknown; left out, a tenth of
+            texts of 16 tokens or more on average, and none of shorter ones.
         fitted: The tokenizer and the runs of the training texts, found by :meth:`fit`.
 
     Raises:
@@ -60,15 +62,15 @@ class Text(Modality):
 
     encoder: Literal["scratch", "bag", "transformer"] = "scratch"
     max_length: PositiveInt = 128
-    vocabulary: PositiveInt = 16_000
-    longest: int = 2
+    vocabulary: Annotated[int, Field(ge=2)] = 16_000
+    longest: NonNegativeInt = 2
     least: PositiveInt = 2
-    forget: Share = 0.1
+    forget: Share | None = None
     fitted: TextFit | None = None
 
     def fit(self, table: Table) -> "Text":
         """A copy with a tokenizer trained on the texts, and the runs that are frequent enough."""
-        (column,) = self.columns
+        column = self.column
         cells = texts(table[column])
         if cells.null_count == len(cells):
             raise DataError(
@@ -76,18 +78,20 @@ class Text(Modality):
                 "Leave the column out."
             )
         tokenizer = _trained(cells, self.vocabulary)
-        fitted = TextFit(tokenizer.to_str(), tokenizer.get_vocab_size(), len(cells))
+        known = len(cells) - cells.null_count
+        fitted = TextFit(tokenizer.to_str(), tokenizer.get_vocab_size(), known)
+        packed = replace(self, fitted=fitted).pack(table).cells
+        fitted = replace(fitted, length=len(packed.values) / known)
         found = replace(self, fitted=fitted)
         if not self.longest:
             return found
-        packed = found.pack(table).cells
         counts = torch.zeros(BUCKETS, dtype=torch.int64)
         for rows in torch.arange(len(packed)).split(CHUNK // 5):
             batch = packed.take(rows)
             counts += document_counts(ngrams(batch.values, batch.mask, self.longest))
-        known = (counts >= self.least).nonzero()[:, 0]
+        often = (counts >= self.least).nonzero()[:, 0]
         fitted = replace(
-            fitted, buckets=tuple(known.tolist()), counts=tuple(counts[known].tolist())
+            fitted, buckets=tuple(often.tolist()), counts=tuple(counts[often].tolist())
         )
         return replace(self, fitted=fitted)
 
@@ -95,7 +99,7 @@ class Text(Modality):
         """Numbers of tokens: int64, ragged over ``[rows]``."""
         if self.fitted is None:
             raise self.unfitted()
-        (column,) = self.columns
+        column = self.column
         cells = texts(table[column])
         tokenizer = Tokenizer.from_str(self.fitted.tokenizer)
         values, lengths, cut = [], [], 0
@@ -106,8 +110,9 @@ class Text(Modality):
                 values.append(np.array(ids[: self.max_length], np.int64))
                 lengths.append(len(values[-1]))
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        there = cells.is_valid().to_numpy(zero_copy_only=False)
-        notes = [Note(column, "missing", cells.null_count)] if cells.null_count else []
+        there = np.array(lengths) > 0  # what holds nothing but invisible marks has no token either
+        missing = int((~there).sum())
+        notes = [Note(column, "missing", missing)] if missing else []
         notes += [Note(column, f"cut to {self.max_length} tokens", cut)] if cut else []
         ragged = Ragged(
             torch.from_numpy(np.concatenate(values)),
@@ -118,9 +123,12 @@ class Text(Modality):
 
     def augment(self, cells: Masked, draw: Draw) -> Masked:
         """Some tokens seen as unknown, so that no single word is relied on."""
-        if not self.forget:
+        share = self.forget
+        if share is None:
+            share = 0.1 if self.fitted and self.fitted.length >= LONG else 0.0
+        if not share:
             return cells
-        hidden = (draw(cells.values.shape[1]) < self.forget) & cells.mask
+        hidden = (draw(cells.values.shape[1]) < share) & cells.mask
         return Masked(cells.values.masked_fill(hidden, UNKNOWN_ID), cells.mask)
 
     def build(self, width: int) -> nn.Module:
@@ -155,6 +163,7 @@ def _trained(cells: pa.Array, vocabulary: int) -> Tokenizer:
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
         min_frequency=2,
+        limit_alphabet=max(vocabulary - 2, 0),
         special_tokens=["[PAD]", UNKNOWN],
         show_progress=False,
     )

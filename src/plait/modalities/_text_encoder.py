@@ -53,7 +53,7 @@ class TextEncoder(nn.Module):
             else None
         )
         self.near = None if ordered else nn.Conv1d(size, size, 3, padding=1)
-        self.near_norm = nn.LayerNorm(size)
+        self.near_norm = None if ordered else nn.LayerNorm(size)
         self.norm = nn.LayerNorm(size)
         self.high_norm = nn.LayerNorm(size)
         self.drop = nn.Dropout(dropout)
@@ -77,7 +77,9 @@ class TextEncoder(nn.Module):
         if self.block is not None and self.place is not None:
             placed = vectors + self.place[: vectors.shape[1]]
             return self.block(placed, src_key_padding_mask=~mask)
-        assert self.near is not None, "there is a block or a convolution"
+        assert self.near is not None and self.near_norm is not None, (
+            "there is a block or a convolution"
+        )
         # Padding must look like the end of the text to the convolution.
         quiet = self.near_norm(vectors).masked_fill(~mask.unsqueeze(2), 0.0)
         return vectors + functional.gelu(self.near(quiet.transpose(1, 2)).transpose(1, 2))

@@ -13,6 +13,7 @@ class TextFit:
         tokenizer: The trained tokenizer, as the JSON of the ``tokenizers`` library.
         tokens: How many different tokens it knows.
         rows: How many texts it has seen.
+        length: How many tokens a text has on average.
         buckets: The buckets of the runs of tokens that occur often enough.
         counts: In how many texts each of these occurs.
     """
@@ -20,5 +21,6 @@ class TextFit:
     tokenizer: str
     tokens: int
     rows: int
+    length: float = 0.0
     buckets: tuple[int, ...] = ()
     counts: tuple[int, ...] = ()

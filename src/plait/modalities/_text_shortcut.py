@@ -14,10 +14,13 @@ from ._ngrams import BUCKETS, ngrams
 
 
 class TextShortcut(nn.Module):
-    """A linear model over weighed runs of tokens, added to what the deep network says.
+    r"""A linear model over weighed runs of tokens, added to what the deep network says.
 
-    Each run that training has seen often enough has a weight for every output. A row's runs are
-    weighed by their rarity and brought to one length, as in TF-IDF.
+    Each run that training has seen often enough has a weight for every output. The rarity of a
+    run is its smoothed inverse document frequency, as in TF-IDF. With rarities :math:`r_i` of all
+    known runs of a row, one for each time that a run occurs, the output is
+
+    .. math:: \sum_i w_i \, s \, r_i / \sqrt{\textstyle\sum_j r_j^2}
 
     Use it beside a deep encoder: from a few thousand texts it learns what single words and pairs
     say better than any net trained from nothing, and the net is left with the rest.
@@ -27,7 +30,7 @@ class TextShortcut(nn.Module):
         rarity: The weight of each, by how few rows have it.
         outputs: How many outputs the model has.
         longest: How many tokens a run has at most.
-        scale: The length that a row is brought to; a longer one learns faster.
+        scale: The :math:`s` of the formula; a larger one learns faster.
 
     Shapes:
         - in: ``values`` int64 ``[batch, length]``, ``mask`` bool ``[batch, length]``.

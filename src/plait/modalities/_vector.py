@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from jaxtyping import Float
 from pydantic.dataclasses import dataclass
@@ -13,7 +14,7 @@ from plait._errors import DataError
 from plait.data import Masked, Note, Packed, Table
 from plait.data._cells import is_list, vectors
 
-from ._base import STRICT, Modality
+from ._base import FAR, STRICT, Modality
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -42,37 +43,43 @@ class Vector(Modality):
         matrix, there, _ = vectors(self._lists(table))
         if not there.any() or not matrix.shape[1]:
             raise DataError(
-                f"The input {self.columns[0]!r} should hold vectors. Found none that is whole and "
+                f"The input {self.column!r} should hold vectors. Found none that is whole and "
                 "finite. Leave the column out, or fill it."
             )
         known = matrix[there].astype(np.float64)
         std = known.std(0)
-        std[std < 1e-12] = 1.0
+        std[std <= 1e-12 * np.abs(known).max(0)] = 1.0  # an entry that does not change
         return replace(self, mean=tuple(known.mean(0)), std=tuple(std))
 
     def pack(self, table: Table) -> Packed:
         """Standardized vectors: float32 ``[rows, length]``, mask ``[rows]``."""
         if not self.mean:
             raise self.unfitted()
-        (column,) = self.columns
+        column = self.column
         cells = self._lists(table)
-        matrix, there, wrong = vectors(cells)
-        if there.any() and matrix.shape[1] != len(self.mean):
+        lengths = pc.list_value_length(cells)
+        fits = pc.fill_null(pc.equal(lengths, len(self.mean)), False)
+        odd = np.flatnonzero(pc.and_(cells.is_valid(), pc.invert(fits)))
+        if len(odd) and not pc.any(fits).as_py():
             raise DataError(
                 f"The vectors of {column!r} should be {len(self.mean)} long, as in training. "
-                f"Found {matrix.shape[1]}."
+                f"Found {lengths[int(odd[0])]}."
             )
+        # Of another length than in training: whatever else is in the table has no say in it.
+        matrix, there, wrong = vectors(pc.if_else(fits, cells, pa.scalar(None, cells.type)))
         if not there.any():
             matrix = np.zeros((len(table), len(self.mean)), np.float32)
-        scaled = ((matrix - np.array(self.mean)) / np.array(self.std)).astype(np.float32)
+        scaled = ((matrix - np.array(self.mean)) / np.array(self.std)).clip(-FAR, FAR)
         scaled[~there] = 0
+        wrong = sorted([*wrong, *odd.tolist()])
         notes = []
         if cells.null_count:
             notes.append(Note(column, "missing", cells.null_count))
         if wrong:
             rows = tuple(f"row {row}" for row in wrong[:3])
             notes.append(Note(column, "not finite or of another length", len(wrong), rows))
-        return Packed(Masked(torch.from_numpy(scaled), torch.from_numpy(there)), tuple(notes))
+        values = torch.from_numpy(scaled.astype(np.float32))
+        return Packed(Masked(values, torch.from_numpy(there)), tuple(notes))
 
     def build(self, width: int) -> nn.Module:
         """A :class:`VectorEncoder` of this length."""
@@ -81,11 +88,12 @@ class Vector(Modality):
         return VectorEncoder(len(self.mean), width)
 
     def _lists(self, table: Table) -> pa.Array:
-        (column,) = self.columns
-        cells = table[column]
+        cells = table[self.column]
+        if cells.null_count == len(cells):  # an empty column comes without a type of its own
+            return pa.nulls(len(cells), pa.large_list(pa.float32()))
         if not is_list(cells.type):
             raise DataError(
-                f"The cells of the vector input {column!r} should be lists of numbers. "
+                f"The cells of the vector input {self.column!r} should be lists of numbers. "
                 f"Found {cells.type}."
             )
         return cells

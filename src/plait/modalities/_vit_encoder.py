@@ -48,6 +48,6 @@ class ViTEncoder(nn.Module):
 
     def forward(self, cells: Masked) -> Masked:
         """One token per row."""
-        patches = self.patches(scaled(cells)).flatten(2).transpose(1, 2)
+        patches = self.patches(scaled(cells, self.place.dtype)).flatten(2).transpose(1, 2)
         token = self.project(self.blocks(patches + self.place).mean(1))
         return Masked(token.unsqueeze(1), cells.mask.unsqueeze(1))

@@ -119,7 +119,7 @@ class Binary(Task):
         """The likelier class, and the probability of the positive one."""
         if self.classes is None:
             raise self.unfitted()
-        probability = output[:, 0].double().sigmoid().cpu().numpy()
+        probability = output[:, 0].detach().double().sigmoid().cpu().numpy()
         codes = (probability >= 0.5).astype(np.int64)
         return {
             self.column: answers(codes, self.classes, self.kind),

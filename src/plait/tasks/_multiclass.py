@@ -175,7 +175,7 @@ class Multiclass(Task):
 
     def decode(self, output: Float[Tensor, "rows outputs"]) -> dict[str, pa.Array]:
         """The likeliest class, and the probability of each."""
-        probabilities = output.double().softmax(1).cpu().numpy()
+        probabilities = output.detach().double().softmax(1).cpu().numpy()
         kind = "whole" if self.kind == "soft" and not self.names else self.kind
         return {
             self.column: answers(
@@ -210,6 +210,8 @@ class Multiclass(Task):
         """The share of wrong answers, against always giving the commonest class, that is gone."""
         values, guess = target.values[target.mask], output[target.mask].argmax(1)
         truth = values if values.ndim == 1 else values.argmax(1)
+        if not len(truth):
+            return 0.0
         right = (guess == truth).double().mean()
-        blind = (truth == int(np.argmax(self.frequencies))).double().mean()
+        blind = (truth == self.start().argmax()).double().mean()
         return float(1 - (1 - right) / (1 - blind).clamp(min=1e-12))

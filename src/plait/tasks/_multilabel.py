@@ -99,7 +99,7 @@ class MultiLabel(Task):
 
     def decode(self, output: Float[Tensor, "rows outputs"]) -> dict[str, pa.Array]:
         """The labels at or above the threshold, and the probability of each."""
-        probabilities = output.double().sigmoid().cpu().numpy()
+        probabilities = output.detach().double().sigmoid().cpu().numpy()
         chosen = probabilities >= self.threshold
         offsets = np.concatenate([[0], np.cumsum(chosen.sum(1))])
         names = answers(np.nonzero(chosen)[1], self.classes, self.kind)

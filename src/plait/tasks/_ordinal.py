@@ -118,7 +118,7 @@ class Ordinal(Task):
 
     def decode(self, output: Float[Tensor, "rows outputs"]) -> dict[str, pa.Array]:
         """The median class, and the probability of each."""
-        probabilities = self._logs(output.double()).exp().cpu().numpy()
+        probabilities = self._logs(output.detach().double()).exp().cpu().numpy()
         return {
             self.column: answers(self._median(probabilities), self.classes, self.kind),
             f"{self.column}_probabilities": shares(probabilities, self.classes),

@@ -190,7 +190,7 @@ class Regression(Task):
 
     def _units(self, output: Tensor) -> np.ndarray:
         scale = self._scale()
-        values = output.double().cpu().numpy() * np.array(scale.std) + np.array(scale.mean)
+        values = output.detach().double().cpu().numpy() * np.array(scale.std) + np.array(scale.mean)
         # A far-off log answer must not overflow into infinity.
         return np.exp(np.minimum(values, 700.0)) - scale.shift if scale.log else values
 

@@ -4,11 +4,14 @@ from ._history import Epoch, History
 
 
 class Callback:
-    """Three events of a training. A leaf overrides those that it cares for.
+    """Four events of a training. A leaf overrides those that it cares for.
 
     A callback looks on; it cannot reach into the trainer. Returning True from
     :meth:`on_epoch` asks it to stop.
     """
+
+    def on_start(self, epochs: int) -> None:
+        """Before the first step: how many epochs there will be at most."""
 
     def on_step(self, step: int, steps: int) -> None:
         """After each step of an epoch: how many are done, of how many."""

@@ -45,7 +45,8 @@ class History:
     Args:
         epochs: One record an epoch.
         best: The epoch whose weights were kept, counted from 1.
-        stopped: Why it ended: ``"done"``, ``"patience"`` or ``"budget"``.
+        stopped: Why it ended: ``"done"``, ``"patience"``, ``"budget"``, or ``"asked"`` by a
+            callback.
         seconds: How long it took.
     """
 

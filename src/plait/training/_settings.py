@@ -28,7 +28,9 @@ class Training:
             step is that of the whole batch, whichever labels are missing where.
         average: How slowly the averaged weights follow the trained ones, as the share kept at each
             step; 0 turns averaging off. The averaged weights are the ones evaluated and saved.
-        patience: Epochs without a better score before the loop stops.
+        patience: Epochs without a better score before the loop stops. Scores are compared as means
+            over the last epochs, one for each 10 that there may be: with few validation rows a
+            single epoch may just be lucky.
         input_dropout: Chance that a picture (or another medium) of a row is hidden in a step; one
             input is always left.
         precision: ``"float32"``, ``"bfloat16"`` (automatic mixed precision), or ``"auto"``:
@@ -75,7 +77,7 @@ class Training:
             epochs=epochs,
             learning_rate=self.learning_rate or 2e-3,
             average=self.average if self.average is not None else 0.99 if rows < MANY else 0.995,
-            patience=self.patience or max(6, epochs // 5),
+            patience=self.patience or max(10, epochs // 2),
             precision=precision,
         )
 

@@ -53,8 +53,8 @@ def train_step(
     clip: float = 1.0,
     accumulate: int = 1,
     half: bool = False,
-) -> dict[str, float]:
-    """Forward, balance, clip, step. Returns the losses as they were before the step.
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Forward, balance, clip, step.
 
     Args:
         schema: The fitted schema.
@@ -69,6 +69,9 @@ def train_step(
             parts there are and wherever labels are missing.
         half: Whether to compute in bfloat16.
 
+    Returns:
+        The losses as they were before the step, and the weight that the balancer gave each.
+
     Raises:
         NonFiniteError: If a loss or the gradient is NaN or infinite. The optimizer has not
             stepped; the message names the tasks and the rows.
@@ -76,13 +79,14 @@ def train_step(
     optimizer.zero_grad(set_to_none=True)
     counts = {name: int(target.mask.sum()) for name, target in batch.targets.items()}
     total: dict[str, Tensor] = {}
+    weights: dict[str, float] = {}
     for part in _parts(batch, accumulate):
         moved = part.to(device, non_blocking=True)
         with torch.autocast(device, torch.bfloat16) if half else nullcontext():
             outputs = model(moved.inputs)
         losses = task_losses(schema, outputs, moved, counts)
         _refuse_non_finite(schema, losses, outputs, moved)
-        balancer.backward(losses)
+        weights |= balancer.backward(losses)
         for name, loss in losses.items():
             total[name] = total.get(name, 0.0) + loss.detach()
     norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
@@ -93,9 +97,9 @@ def train_step(
             "`learning_rate`, or look for extreme values in these rows."
         )
     optimizer.step()
-    return (
-        dict(zip(total, torch.stack(list(total.values())).tolist(), strict=True)) if total else {}
-    )
+    # One transfer for all losses, and not one each.
+    values = torch.stack(list(total.values())).tolist() if total else []
+    return dict(zip(total, values, strict=True)), weights
 
 
 def _parts(batch: Batch, count: int) -> list[Batch]:

@@ -1,14 +1,12 @@
 """The loop, and nothing but the loop."""
 
-import time
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel
 
-from plait._errors import ConfigError
 from plait.balancing import Balancer, Sum
 from plait.data import Pack
 from plait.schema import Schema
@@ -18,8 +16,8 @@ from ._callback import Callback
 from ._history import Epoch, History
 from ._loader import steps
 from ._outputs import outputs
-from ._schedule import follow, pace, parameter_groups
 from ._settings import Training
+from ._state import State
 from ._step import train_step
 
 
@@ -77,82 +75,69 @@ class Trainer:
         balancer: Balancer,
         chosen: Training,
     ) -> History:
-        start = time.monotonic()
-        model.to(_known(chosen.device)).train()
-        balancer.to(chosen.device)
-        optimizer = torch.optim.AdamW(
-            parameter_groups([model, balancer], chosen.weight_decay), fused=True
-        )
-        averaged = AveragedModel(model, multi_avg_fn=follow(chosen.average or 0.0))
+        state = State.of(model, balancer, chosen)
         epochs = chosen.epochs or 1
         records: list[Epoch] = []
-        best, kept, stopped = 0, {}, "done"
+        best, top, kept, stopped = 0, -math.inf, {}, "done"
+        for callback in self.callbacks:
+            callback.on_start(epochs)
         for epoch in range(epochs):
-            began = time.monotonic()
-            losses, rate = self._epoch(
-                epoch, epochs, start, model, averaged, train, balancer, optimizer, chosen
-            )
-            trained = time.monotonic() - began
-            scores = self._scores(averaged.module, valid, chosen)
+            began = state.elapsed
+            losses, weights = self._epoch(epoch, epochs, state, train)
+            trained = state.elapsed - began
+            scores = self._scores(state, valid)
             score = sum(scores.values()) / len(scores) if scores else None
-            top = records[best - 1].score if best else None
-            better = score is None or top is None or score > top
+            lately = _lately([*(each.score for each in records), score], 1 + epochs // 10)
+            better = score is None or not best or lately > top
+            top = max(top, lately)
             record = Epoch(
                 epoch=epoch + 1,
                 epochs=epochs,
-                seconds=time.monotonic() - began,
+                seconds=state.elapsed - began,
                 rows_per_second=len(train) / max(trained, 1e-9),
-                learning_rate=rate,
-                losses=losses[0],
-                weights=losses[1],
+                learning_rate=state.optimizer.param_groups[0]["lr"],
+                losses=losses,
+                weights=weights,
                 scores=scores,
                 score=score,
                 best=better,
             )
             records.append(record)
             if better:
-                best, kept = epoch + 1, _copy(averaged.module)
+                best, kept = epoch + 1, state.averages()
+            # Every callback is told, whatever the one before it has answered.
             asked = [callback.on_epoch(record) for callback in self.callbacks]
             if any(asked):
                 stopped = "asked"
-                break
-            if score is not None and epoch + 1 - best >= (chosen.patience or epochs):
+            elif score is not None and epoch + 1 - best >= (chosen.patience or epochs):
                 stopped = "patience"
-                break
-            if self.budget and time.monotonic() - start + record.seconds > self.budget:
+            elif self.budget and state.elapsed >= self.budget:
                 stopped = "budget"
+            if stopped != "done":
                 break
         model.load_state_dict(kept)
         model.to("cpu").eval()
-        history = History(tuple(records), best, stopped, time.monotonic() - start)
+        history = History(tuple(records), best, stopped, state.elapsed)
         for callback in self.callbacks:
             callback.on_end(history)
         return history
 
     def _epoch(
-        self,
-        epoch: int,
-        epochs: int,
-        start: float,
-        model: nn.Module,
-        averaged: AveragedModel,
-        train: Pack,
-        balancer: Balancer,
-        optimizer: torch.optim.Optimizer,
-        chosen: Training,
-    ) -> tuple[tuple[dict[str, float], dict[str, float]], float]:
+        self, epoch: int, epochs: int, state: State, train: Pack
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        chosen = state.chosen
         sums: dict[str, float] = {}
         seen: dict[str, int] = {}
-        rate = 0.0
+        weights: dict[str, float] = {}
         order = list(steps(len(train), chosen.batch_size or 1, self.seed, epoch))
         for step, rows in enumerate(order):
             torch.manual_seed(hash((self.seed, epoch, step)))
             progress = (epoch + step / len(order)) / epochs
             if self.budget:
-                progress = max(progress, (time.monotonic() - start) / self.budget)
-            rate = (chosen.learning_rate or 0.0) * pace(progress, chosen.warmup)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
+                progress = max(progress, state.elapsed / self.budget)
+                if progress >= 1 and step:
+                    break  # the time is used up; the rate has fallen with it
+            state.pace(progress)
             batch = augment(
                 self.schema,
                 train[rows],
@@ -160,30 +145,31 @@ class Trainer:
                 epoch=epoch,
                 input_dropout=chosen.input_dropout,
             )
-            losses = train_step(
+            losses, given = train_step(
                 self.schema,
-                model,
+                state.model,
                 batch,
-                balancer,
-                optimizer,
+                state.balancer,
+                state.optimizer,
                 device=chosen.device,
                 clip=chosen.clip,
                 accumulate=chosen.accumulate,
                 half=chosen.precision == "bfloat16",
             )
-            averaged.update_parameters(model)
+            state.averaged.update_parameters(state.model)
+            weights |= given
             for name, loss in losses.items():
                 sums[name] = sums.get(name, 0.0) + loss
                 seen[name] = seen.get(name, 0) + 1
             for callback in self.callbacks:
                 callback.on_step(step + 1, len(order))
-        means = {name: total / seen[name] for name, total in sums.items()}
-        return (means, {}), rate
+        return {name: total / seen[name] for name, total in sums.items()}, weights
 
-    def _scores(self, model: nn.Module, valid: Pack | None, chosen: Training) -> dict[str, float]:
+    def _scores(self, state: State, valid: Pack | None) -> dict[str, float]:
         if valid is None:
             return {}
-        raw = outputs(model, valid, device=chosen.device, half=chosen.precision == "bfloat16")
+        half = state.chosen.precision == "bfloat16"
+        raw = outputs(state.averaged.module, valid, device=state.chosen.device, half=half)
         return {
             name: self.schema.tasks[name].score(raw[name], target)
             for name, target in valid.targets.items()
@@ -191,15 +177,7 @@ class Trainer:
         }
 
 
-def _copy(model: nn.Module) -> dict[str, torch.Tensor]:
-    return {name: value.detach().clone() for name, value in model.state_dict().items()}
-
-
-def _known(device: str) -> torch.device:
-    try:
-        return torch.device(device)
-    except RuntimeError as error:
-        raise ConfigError(
-            f"`device` should be 'auto', 'cpu', 'cuda', 'cuda:1', 'mps' or the like. "
-            f"Got {device!r}."
-        ) from error
+def _lately(scores: Sequence[float | None], window: int) -> float:
+    """The mean of the last scores: with few validation rows a single epoch may just be lucky."""
+    last = [score for score in scores[-window:] if score is not None]
+    return sum(last) / len(last) if last else -math.inf

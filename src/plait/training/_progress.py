@@ -4,49 +4,49 @@ import sys
 import time
 from collections.abc import Mapping
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from rich.console import Console, Group
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.spinner import Spinner
-from rich.table import Table
-from rich.text import Text
+from plait._words import clean, number
 
-from plait.training import Callback, Epoch, History
+from ._callback import Callback
+from ._history import Epoch, History
 
-from ._show import clean, number, tell
+if TYPE_CHECKING:  # rich draws from the random numbers of whoever imports it
+    from rich.console import Group
 
 REFRESH = 0.1
 """Seconds between two drawings, so that drawing costs nothing beside a step."""
 
 
-class ConsoleProgress(Callback):
+class Progress(Callback):
     """Epoch, losses, scores, rows a second and time left: a bar on a terminal, else plain lines.
 
     It writes to stderr, and nothing when it is over. Use it as a context, so that the terminal is
     left as it was whatever happens.
 
     Args:
-        epochs: How many epochs there will be at most, where that is known before the first ends.
         budget: Seconds that training may take.
         live: Whether to draw a bar; left out, whether stderr is a terminal.
     """
 
-    def __init__(
-        self, epochs: int | None = None, budget: float | None = None, live: bool | None = None
-    ) -> None:
-        self.epochs, self.budget = epochs, budget
+    def __init__(self, budget: float | None = None, live: bool | None = None) -> None:
+        self.epochs, self.budget = 0, budget
         self.drawn = sys.stderr.isatty() if live is None else live
         self.began: float | None = None
         self.last_drawn = 0.0
         self.done = 0.0
         self.last: Epoch | None = None
         self.best: Epoch | None = None
+        from rich.console import Console
+        from rich.live import Live
+        from rich.spinner import Spinner
+        from rich.text import Text
+
         waits = Spinner("dots", Text("reading and packing"), style="cyan")
         console = Console(stderr=True)
         self.view = Live(waits, console=console, transient=True, refresh_per_second=10)
 
-    def __enter__(self) -> "ConsoleProgress":
+    def __enter__(self) -> "Progress":
         if self.drawn:
             self.view.start()
         return self
@@ -59,10 +59,13 @@ class ConsoleProgress(Callback):
     ) -> None:
         self.view.stop()
 
+    def on_start(self, epochs: int) -> None:
+        """Know how many epochs there will be."""
+        self.epochs, self.began = epochs, time.monotonic()
+
     def on_step(self, step: int, steps: int) -> None:
         """Draw the bar, if it is time."""
         now = time.monotonic()
-        self.began = self.began or now
         self.done = (self.last.epoch if self.last else 0) + step / steps
         if self.drawn and now - self.last_drawn > REFRESH:
             self.last_drawn = now
@@ -70,26 +73,30 @@ class ConsoleProgress(Callback):
 
     def on_epoch(self, epoch: Epoch) -> bool | None:
         """Draw the bar with new figures, or write a line."""
-        self.last, self.epochs = epoch, epoch.epochs
+        self.last = epoch
         self.best = epoch if epoch.best else self.best
         if self.drawn:
             self.view.update(self._bar(time.monotonic()))
         else:
-            tell(_line(epoch))
+            print(clean(_line(epoch)), file=sys.stderr)
         return None
 
     def on_end(self, history: History) -> None:
         """Take the bar away."""
         self.view.stop()
 
-    def _bar(self, now: float) -> Group:
-        whole = self.epochs or 0
-        at = min(int(self.done) + 1, whole) if whole else int(self.done) + 1
-        share = self.done / whole if whole else self.done % 1
-        parts = [f"epoch {at}" + (f"/{whole}" if whole else "")]
+    def _bar(self, now: float) -> "Group":
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.spinner import Spinner
+        from rich.table import Table
+        from rich.text import Text
+
+        share = self.done / self.epochs
+        parts = [f"epoch {min(int(self.done) + 1, self.epochs)}/{self.epochs}"]
         if self.last:
             parts.append(f"{self.last.rows_per_second:,.0f} rows/s")
-        left = self._left(now, share if whole else None)
+        left = self._left(now, share)
         if left is not None:
             parts.append(f"{_clock(left)} left")
         grid = Table.grid(padding=(0, 1))
@@ -108,7 +115,7 @@ class ConsoleProgress(Callback):
             lines.append(Text(clean(scores), style="dim", overflow="ellipsis", no_wrap=True))
         return Group(*lines)
 
-    def _left(self, now: float, share: float | None) -> float | None:
+    def _left(self, now: float, share: float) -> float | None:
         if self.began is None:
             return None
         spent = now - self.began
