@@ -4,7 +4,6 @@
 go to `runs/demo` below the current folder.
 """
 
-import sys
 import time
 from pathlib import Path
 
@@ -21,24 +20,6 @@ import plait
 PRODUCTS = Path(__file__).parent / "data" / "fashion" / "products.csv"
 TARGETS = ["masterCategory", "subCategory", "articleType", "baseColour", "usage"]
 RUN = Path("runs/demo")
-
-
-class Progress(plait.training.Callback):
-    """One line that grows on a terminal; elsewhere, a line for every fourth epoch."""
-
-    def on_epoch(self, epoch: plait.training.Epoch) -> None:
-        """Say how far it is, and how good on the validation rows."""
-        live = sys.stdout.isatty()
-        if live or epoch.epoch % 4 == 0 or epoch.epoch == epoch.epochs:
-            done = "#" * (30 * epoch.epoch // epoch.epochs)
-            line = f"  epoch {epoch.epoch:3} of {epoch.epochs}  [{done:30}]"
-            line += f"  validation score {epoch.score:.3f}"
-            print(f"\r{line}" if live else line, end="" if live else "\n", flush=True)
-
-    def on_end(self, history: plait.training.History) -> None:
-        """Say which weights were kept."""
-        start = "\n" if sys.stdout.isatty() else ""
-        print(f"{start}  kept those of epoch {history.best}, after {history.seconds:.0f} s")
 
 
 def baseline(train: plait.Table, test: plait.Table) -> dict[str, list]:
@@ -71,16 +52,15 @@ def baseline(train: plait.Table, test: plait.Table) -> dict[str, list]:
 def main() -> None:
     """Train, compare, save."""
     products = plait.Table.of(PRODUCTS)
-    split = np.array(products["split"].to_pylist())
-    train, valid, test = (
-        products.take(np.flatnonzero(split == part)) for part in ("train", "val", "test")
-    )
+    train, valid, test = (products.where("split", part) for part in ("train", "val", "test"))
     print(f"{len(train):,} products to learn from, {len(test)} to be tested on.")
     print(f"In: photo and title. Out: {', '.join(TARGETS)}.\n")
 
     print("plait: one model for all five")
     learner = plait.Learner(targets=TARGETS)
-    learner.fit(train, valid, callbacks=[Progress()])
+    learner.fit(train, valid, progress=True)
+    history = learner.history
+    print(f"  kept the weights of epoch {history.best}, after {history.seconds:.0f} s")
     ours = learner.predict(test, keep=["product_id", "title"])
 
     print("\nbaseline: five models of scikit-learn, on the words of the title and 8 x 8 pixels")

@@ -55,7 +55,7 @@ def answer(
     Raises:
         DataError: If a column is missing, cannot be read, or is kept under an answer's name.
     """
-    kept = list(keep)
+    kept = [keep] if isinstance(keep, str) else list(keep)
     table.require([*schema.columns, *kept])
     bare = replace(table, arrow=table.arrow.select(list(dict.fromkeys(schema.columns))))
     parts, notes, done = [], [], 0

@@ -6,19 +6,20 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from ._errors import ArtifactError
 from .schema import Schema
 
 FORMAT = 1
-PARTS = ("schema.json", "config.json", "weights.safetensors")
+PARTS = ("schema.json", "config.json", "weights.safetensors", "log.jsonl")
 LARGEST_JSON = 256 * 2**20
 
 
@@ -44,26 +45,34 @@ def save(
         overwrite: Whether a model that is already there may be replaced.
 
     Raises:
-        ArtifactError: If there is something else, or a model that must not be replaced.
+        ArtifactError: If there is something else, or a model that must not be replaced, or it
+            cannot be written; what stood there is then as it was.
     """
     target = Path(path).expanduser().absolute()
     check_free(target, overwrite)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    weights = _apart(model)
     draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    draft.mkdir()
     try:
-        weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft.mkdir()
         save_file(weights, draft / "weights.safetensors")
         _write(draft / "schema.json", json.dumps(schema.to_dict(), indent=1, ensure_ascii=False))
         _write(draft / "config.json", json.dumps(config, indent=1, ensure_ascii=False))
         _write(draft / "log.jsonl", "".join(json.dumps(line) + "\n" for line in log))
         files = {part: _digest(draft / part) for part in PARTS}
         manifest = {"format": FORMAT, "sha256": files, "versions": _versions()}
-        _write(draft / "manifest.json", json.dumps(manifest, indent=1))
+        _write(draft / "manifest.json", _sealed(manifest))
         for part in draft.iterdir():
             _sync(part)
         _sync(draft)
         _replace(draft, target)
+    except (OSError, SafetensorError) as error:
+        size = sum(value.nbytes for value in weights.values())
+        raise ArtifactError(
+            f"The model could not be written to {str(target)!r}: {error}. Nothing there was "
+            f"changed. Its weights take {size:,} bytes; choose a place that is writable and has "
+            "room."
+        ) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return target
@@ -108,25 +117,57 @@ def load(
             f"{'manifest.json in it' if folder.is_dir() else 'such folder'}."
         )
     manifest = _read(folder / "manifest.json")
+    if _sealed(manifest) != (folder / "manifest.json").read_text(encoding="utf-8"):
+        raise _changed("manifest.json", folder)
     if manifest.get("format") != FORMAT:
         raise ArtifactError(
             f"{str(folder)!r} should be of format {FORMAT}. Found {manifest.get('format')!r}. "
             "Load it with the version of plait that saved it."
         )
+    digests = manifest.get("sha256")
     for part in PARTS:
         if not (folder / part).is_file():
             raise ArtifactError(f"{part!r} is missing in {str(folder)!r}. Copy the whole folder.")
-        if _digest(folder / part) != manifest.get("sha256", {}).get(part):
-            raise ArtifactError(
-                f"{part!r} in {str(folder)!r} is not the file that was saved: its SHA-256 differs. "
-                "It is damaged or was changed; take another copy."
-            )
+        if not isinstance(digests, dict) or _digest(folder / part) != digests.get(part):
+            raise _changed(part, folder)
     try:
         weights = load_file(folder / "weights.safetensors")
     except SafetensorError as error:
         raise ArtifactError(f"The weights in {str(folder)!r} cannot be read: {error}") from error
-    schema = Schema.from_dict(_read(folder / "schema.json"), own)
+    plain = _read(folder / "schema.json")
+    try:
+        schema = Schema.from_dict(plain, own)
+    except ArtifactError:
+        raise
+    except ValueError as error:
+        raise ArtifactError(f"'schema.json' in {str(folder)!r} is no schema: {error}") from error
     return schema, _read(folder / "config.json"), weights
+
+
+def _apart(model: nn.Module) -> dict[str, Tensor]:
+    # A file of safetensors holds no two names for one tensor; tied weights are written twice.
+    apart: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for name, value in model.state_dict().items():
+        kept = value.contiguous().cpu()
+        place = kept.untyped_storage().data_ptr()
+        apart[name] = kept.clone() if place in seen else kept
+        seen.add(place)
+    return apart
+
+
+def _sealed(manifest: Mapping[str, Any]) -> str:
+    # The manifest vouches for the other files; its last line vouches for itself.
+    body = {name: value for name, value in manifest.items() if name != "seal"}
+    seal = hashlib.sha256(json.dumps(body).encode()).hexdigest()
+    return json.dumps({**body, "seal": seal}, indent=1)
+
+
+def _changed(part: str, folder: Path) -> ArtifactError:
+    return ArtifactError(
+        f"{part!r} in {str(folder)!r} is not the file that was saved: its SHA-256 differs. "
+        "It is damaged or was changed; take another copy."
+    )
 
 
 def _versions() -> dict[str, str]:
@@ -165,10 +206,18 @@ def _sync(path: Path) -> None:
 
 
 def _replace(draft: Path, target: Path) -> None:
-    if not target.exists():
+    if target.exists():
+        old = target.with_name(f".{target.name}.{secrets.token_hex(4)}.old")
+        target.rename(old)
+        try:
+            draft.rename(target)
+        except BaseException:
+            old.rename(target)
+            raise
+    else:
+        old = None
         draft.rename(target)
-        return
-    old = target.with_name(f".{target.name}.{secrets.token_hex(4)}.old")
-    target.rename(old)
-    draft.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
+    with suppress(OSError):  # the model is in place; not every file system can vouch for a folder
+        _sync(target.parent)
+    if old:
+        shutil.rmtree(old, ignore_errors=True)

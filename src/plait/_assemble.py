@@ -1,6 +1,7 @@
 """Choices to a network, and back to plain words."""
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
@@ -8,7 +9,7 @@ from pydantic import TypeAdapter
 from plait import balancing as balancers, fusion as fusions, sharing as sharings
 
 from ._catalogue import find
-from ._errors import ArtifactError, ConfigError
+from ._errors import ArtifactError, ConfigError, UserError
 from ._model import Model
 from .balancing import Balancer
 from .fusion import Fusion
@@ -33,7 +34,8 @@ def assemble(
     Args:
         schema: The fitted schema.
         width: Size of a token.
-        fusion: A name, a mapping of a name and options, a class or an object.
+        fusion: A name, a mapping of a name and options, a class, or an object, of which a copy
+            is taken.
         sharing: Likewise.
         balancing: Likewise.
         own: The user's own classes, which a name may mean.
@@ -52,14 +54,20 @@ def assemble(
         fusion=_made(fusions, Fusion, fusion, (inputs, width), own),
         sharing=_made(sharings, Sharing, sharing, (tasks, width), own),
     )
-    return model, _made(balancers, Balancer, balancing, (tasks,), own)
+    balancer = _made(balancers, Balancer, balancing, (tasks,), own)
+    if set(balancer.tasks) != set(tasks):
+        raise ConfigError(
+            f"The balancing should be made for the tasks {list(tasks)}. It is made for "
+            f"{list(balancer.tasks)}. Give its class, and it is built to fit."
+        )
+    return model, balancer
 
 
 def checked_names(fusion: Any, sharing: Any, balancing: Any) -> None:
-    """Refuse names that mean nothing before any work is done.
+    """Refuse choices that mean nothing before any work is done.
 
     Raises:
-        ConfigError: If there is no class of such a name.
+        ConfigError: If there is no class of such a name, or it is of another kind.
     """
     choices = (
         (fusions, Fusion, fusion),
@@ -67,15 +75,14 @@ def checked_names(fusion: Any, sharing: Any, balancing: Any) -> None:
         (balancers, Balancer, balancing),
     )
     for package, kind, choice in choices:
-        name = choice.get("name") if isinstance(choice, Mapping) else choice
-        if isinstance(name, str):
-            find(package, kind, name)
+        if not isinstance(choice, kind):
+            _class_of(package, kind, choice)
 
 
 def _refuse_strangers(choices: Iterable[Any], own: Iterable[type]) -> None:
     for choice in choices:
         name = str(choice.get("name") if isinstance(choice, Mapping) else choice)
-        if ":" in name and name.rpartition(":")[2] not in {each.__name__ for each in own}:
+        if ":" in name and _mine(name, own) is None:
             raise ArtifactError(
                 f"This model was built with your own class {name!r}, and a saved file may not make "
                 "plait import it. Import it yourself and give it to `load(path, own=[...])`."
@@ -84,24 +91,59 @@ def _refuse_strangers(choices: Iterable[Any], own: Iterable[type]) -> None:
 
 def _made(package: Any, kind: type[T], choice: Any, arguments: tuple, own: Iterable[type]) -> T:
     if isinstance(choice, kind):
-        return choice
-    options: dict[str, Any] = {}
-    if isinstance(choice, Mapping):
-        options = dict(choice)
-        choice = options.pop("name", None)
-    if isinstance(choice, str):
-        mine = {item.__name__: item for item in own}
-        last = choice.rpartition(":")[2]
-        choice = mine[last] if last in mine else find(package, kind, choice)
-    if not (isinstance(choice, type) and issubclass(choice, kind)):
+        return deepcopy(choice)  # training changes it, and another `fit` begins where this one did
+    made, options = _class_of(package, kind, choice, own)
+    try:
+        return made(*arguments, **options)
+    except UserError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"The options of {made.__name__} do not fit: {error}.") from error
+
+
+def _class_of(
+    package: Any, kind: type[T], choice: Any, own: Iterable[type] = ()
+) -> tuple[type[T], dict[str, Any]]:
+    options: dict[str, Any] = dict(choice) if isinstance(choice, Mapping) else {}
+    made = options.pop("name", None) if isinstance(choice, Mapping) else choice
+    if isinstance(made, str):
+        made = _mine(made, own) or find(package, kind, made)
+    if not (isinstance(made, type) and issubclass(made, kind)):
         raise ConfigError(
             f"A {kind.__name__} should be chosen by its name, as {{'name': ..., option: ...}} or "
             f"as a class. Got {choice!r}."
         )
-    try:
-        return choice(*arguments, **options)
-    except TypeError as error:
-        raise ConfigError(f"The options of {choice.__name__} do not fit: {error}.") from error
+    return made, options
+
+
+def _mine(name: str, own: Iterable[type]) -> type | None:
+    return {each.__name__: each for each in own}.get(name.rpartition(":")[2])
+
+
+def ordered(schema: Schema, said: Mapping[str, Any]) -> Schema:
+    """The inputs in the order in which they were named, where all of them were.
+
+    A run's own ``config`` names them all: their order is then the one that it was run with.
+    """
+    if not set(schema.inputs) <= set(said):
+        return schema
+    inputs = {name: schema.inputs[name] for name in said if name in schema.inputs}
+    return Schema(inputs, schema.tasks, schema.ignored)
+
+
+def refuse_objects(fusion: Any, sharing: Any) -> None:
+    """Refuse to save what nobody could build again.
+
+    Raises:
+        ConfigError: If a choice is an object.
+    """
+    for what, choice in (("fusion", fusion), ("sharing", sharing)):
+        if isinstance(choice, Fusion | Sharing):
+            raise ConfigError(
+                f"The {what} of a model that is saved should be a name, a class or {{'name': ..., "
+                f"option: ...}}. Found an object of {type(choice).__name__!r}, of which nothing "
+                "says how it was built. Fit with one of the others."
+            )
 
 
 def described(
@@ -118,7 +160,7 @@ def described(
     plain = declared.to_dict()
     return {
         "targets": plain["tasks"],
-        "inputs": {**plain["inputs"], **dict.fromkeys(plain["ignored"], "ignore")},
+        "inputs": {**dict.fromkeys(plain["ignored"], "ignore"), **plain["inputs"]},
         **{name: _named(choice) for name, choice in choices.items()},
         "model": {"width": width},
         "training": TypeAdapter(Training).dump_python(settings, mode="json"),
@@ -126,6 +168,10 @@ def described(
 
 
 def _named(choice: Any) -> Any:
-    if choice is None or isinstance(choice, str | int | float | Mapping):
+    if choice is None or isinstance(choice, str | int | float):
         return choice
-    return (choice if isinstance(choice, type) else type(choice)).__name__
+    if isinstance(choice, Mapping):
+        return {key: _named(each) if key == "name" else each for key, each in choice.items()}
+    made = choice if isinstance(choice, type) else type(choice)
+    room = made.__module__
+    return made.__name__ if room.partition(".")[0] == "plait" else f"{room}:{made.__name__}"

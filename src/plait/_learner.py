@@ -6,19 +6,19 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from . import _artifact
 from ._answer import answer, chunks
-from ._assemble import assemble, checked_names, described
+from ._assemble import assemble, checked_names, described, ordered, refuse_objects
 from ._config import Config
-from ._errors import ConfigError, NotFittedError
+from ._errors import DataError, NotFittedError
 from ._evaluate import Evaluation, evaluate
 from ._model import Model
 from .data import Note, Table
 from .schema import Schema
 from .training import Callback, History, Progress, Trainer, Training
+from .training._loader import held_back
 
 
 class Learner:
@@ -33,7 +33,8 @@ class Learner:
         inputs: What is known better than a guess: from a column to a modality
             (``plait.Text(max_length=64)``), the name of one, its options, or ``"ignore"``.
         fusion: How inputs are joined: a name in :mod:`plait.fusion`, a mapping
-            ``{"name": ..., option: ...}``, or a class of your own.
+            ``{"name": ..., option: ...}``, or a class of your own. An object is copied and used;
+            a model with one cannot be saved, for nothing says how it was built.
         sharing: What tasks share, likewise from :mod:`plait.sharing`.
         balancing: How losses are balanced, likewise from :mod:`plait.balancing`.
         width: Size of a token; None chooses by the number of rows.
@@ -76,8 +77,9 @@ class Learner:
         self.rows = self.rows_held_back = 0
 
     @classmethod
-    def from_config(cls, config: Config) -> "Learner":
-        """A learner with the choices of a configuration."""
+    def from_config(cls, config: Config | Mapping[str, Any]) -> "Learner":
+        """A learner with the choices of a configuration, or of the ``config`` of another."""
+        config = config if isinstance(config, Config) else Config.of(config)
         return cls(
             config.targets,
             config.inputs,
@@ -116,60 +118,52 @@ class Learner:
             NonFiniteError: If a loss is not finite, before the optimizer steps.
         """
         checked_names(self.fusion, self.sharing, self.balancing)
-        seconds = Config.of({"budget": self.budget}).seconds
-        shown = sys.stderr.isatty() if progress is None else progress
-        with Progress(seconds) if shown else nullcontext() as bar:
-            watching = [*callbacks, bar] if bar else list(callbacks)
-            return self._fit(Table.of(data, root), valid, root, watching, seconds)
-
-    def _fit(
-        self,
-        table: Table,
-        valid: Any,
-        root: str | Path | None,
-        callbacks: Sequence[Callback],
-        seconds: float | None,
-    ) -> "Learner":
-        train, held = self._split(table, valid, root)
-        declared = Schema.infer(train, self.targets, self.inputs)
-        schema = declared.fit(train)
-        packed = schema.pack(train)
-        checked = schema.pack(held) if held is not None else None
-        width = self.width or _width(len(train))
-        with torch.random.fork_rng([]):
-            torch.manual_seed(self.seed)
-            model, balancer = assemble(schema, width, self.fusion, self.sharing, self.balancing)
-        steps = min(part.STEPS for part in schema.inputs.values())
-        settings = self.training.resolve(len(train), steps)
-        trainer = Trainer(schema, settings, self.seed, seconds, tuple(callbacks))
-        self._history = trainer.fit(model, packed, checked, balancer)
-        self._schema, self._model, self._notes = schema, model, packed.notes
-        self.rows, self.rows_held_back = len(train), len(held) if held is not None else 0
-        self._config = described(self._choices(), declared, settings, width)
-        return self
-
-    def _choices(self) -> dict[str, Any]:
-        return {
-            "fusion": self.fusion,
-            "sharing": self.sharing,
-            "balancing": self.balancing,
+        plain = {
+            "model": {"width": self.width},
+            "training": self.training,
             "data": {"valid": self.valid},
             "seed": self.seed,
             "budget": self.budget,
         }
+        config = Config.of(plain)
+        shown = sys.stderr.isatty() if progress is None else progress
+        with Progress(config.seconds) if shown else nullcontext() as bar:
+            watching = [*callbacks, bar] if bar else list(callbacks)
+            given = None if valid is None else Table.of(valid, root)
+            return self._fit(Table.of(data, root), given, watching, config)
 
-    def _split(
-        self, table: Table, valid: Any, root: str | Path | None
-    ) -> tuple[Table, Table | None]:
-        if valid is not None:
-            return table, Table.of(valid, root)
-        if not 0 <= self.valid < 1:
-            raise ConfigError(f"`valid` should be a share of the rows. Got {self.valid!r}.")
-        held = min(round(self.valid * len(table)), 10_000)
-        if not held:
-            return table, None
-        order = np.random.default_rng(self.seed).permutation(len(table))
-        return table.take(np.sort(order[held:])), table.take(np.sort(order[:held]))
+    def _fit(
+        self,
+        table: Table,
+        valid: Table | None,
+        callbacks: Sequence[Callback],
+        config: Config,
+    ) -> "Learner":
+        rows, others = held_back(len(table), 0.0 if valid else config.data.valid, config.seed)
+        train = table.take(rows) if len(others) else table
+        held = table.take(others) if len(others) else valid
+        declared = ordered(Schema.infer(train, self.targets, self.inputs), self.inputs)
+        try:
+            schema = declared.fit(train)
+            packed, checked = schema.pack(train), schema.pack(held) if held else None
+        except DataError:
+            if len(others):
+                declared.fit(table).pack(table)  # the same, told by the rows of the user's table
+            raise
+        width = config.model.width or _width(len(train))
+        with torch.random.fork_rng([]):
+            torch.default_generator.manual_seed(config.seed % (1 << 63))
+            model, balancer = assemble(schema, width, self.fusion, self.sharing, self.balancing)
+        settings = config.training.resolve(len(train), schema.seen)
+        places = torch.from_numpy(rows)
+        trainer = Trainer(schema, settings, config.seed, config.seconds, tuple(callbacks), places)
+        self._history = trainer.fit(model, packed, checked, balancer)
+        self._schema, self._model, self._notes = schema, model, packed.notes
+        self.rows, self.rows_held_back = len(train), len(held or ())
+        made = {"fusion": self.fusion, "sharing": self.sharing, "balancing": self.balancing}
+        told = {"data": {"valid": config.data.valid}, "seed": config.seed, "budget": config.budget}
+        self._config = described({**made, **told}, declared, settings, width)
+        return self
 
     def predict(
         self, data: Any, *, keep: Iterable[str] = (), root: str | Path | None = None
@@ -204,7 +198,9 @@ class Learner:
 
         Raises:
             ArtifactError: If something else stands there, or a model and ``overwrite`` is false.
+            ConfigError: If fusion or sharing was given as an object.
         """
+        refuse_objects(self.fusion, self.sharing)
         log = [record.to_dict() for record in self.history.epochs] if self._history else []
         return _artifact.save(path, self.schema, self.model, self._config, log, overwrite)
 

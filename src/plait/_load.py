@@ -5,6 +5,7 @@ from pathlib import Path
 
 from . import _artifact
 from ._assemble import assemble
+from ._errors import ArtifactError, NotFittedError, UserError
 from ._learner import Learner
 
 
@@ -21,18 +22,28 @@ def load(path: str | Path, own: Iterable[type] = ()) -> Learner:
             was built of a class that is not in ``own``.
     """
     own = tuple(own)
-    schema, config, weights = _artifact.load(path, own)
-    learner = Learner(
-        config["targets"],
-        config["inputs"],
-        fusion=config["fusion"],
-        sharing=config["sharing"],
-        balancing=config["balancing"],
-        width=config["model"]["width"],
-    )
-    model, _ = assemble(
-        schema, config["model"]["width"], config["fusion"], config["sharing"], "Sum", own, True
-    )
-    model.load_state_dict(weights)
-    learner._restore(schema, model.eval(), config)
+    schema, plain, weights = _artifact.load(path, own)
+    try:
+        learner = Learner.from_config(plain)
+        width = learner.width
+        head = weights.get("heads.0.weight")
+        if width is None or head is None or head.shape[-1] != width:
+            found = None if head is None else list(head.shape)
+            raise ArtifactError(
+                f"The weights in {str(path)!r} should be of the width {width}, as its "
+                f"'config.json' says. Found heads of {found}. Take another copy."
+            )
+        model, _ = assemble(schema, width, learner.fusion, learner.sharing, "Sum", own, True)
+    except ArtifactError:
+        raise
+    except (UserError, NotFittedError) as error:
+        raise ArtifactError(f"The model in {str(path)!r} cannot be built: {error}") from error
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ArtifactError(
+            f"The weights in {str(path)!r} should fit its schema and its choices. {error} Take "
+            "another copy."
+        ) from error
+    learner._restore(schema, model.eval(), plain)
     return learner

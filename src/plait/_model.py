@@ -107,7 +107,8 @@ class Model(nn.Module):
 
     def _doubled(self, inputs: Mapping[str, Masked]) -> Mapping[str, Masked]:
         # Columns are packed in single precision; a model in double takes them as well.
-        if next(self.heads.parameters()).dtype != torch.float64:
+        first = next(self.heads.parameters(), None)
+        if first is None or first.dtype != torch.float64:
             return inputs
         return {
             name: Masked(cells.values.double(), cells.mask)

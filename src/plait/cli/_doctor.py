@@ -13,7 +13,6 @@ from ._show import emit, heading, say, table, waiting
 BRINGS = {
     "pandas": "tables and answers as data frames of pandas",
     "polars": "tables and answers as data frames of polars",
-    "jpeg": "faster reading of JPEG pictures",
     "dev": "all that `make test` needs",
 }
 

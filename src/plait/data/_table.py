@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
 from plait._errors import DataError, listing, suggestion, together
 
-from ._cells import normal, plain
+from ._cells import normal, plain, texts
 from ._read import read
 
 
@@ -116,6 +117,18 @@ class Table:
         """Some of the rows, by number. They are given back as an Arrow table."""
         schema = pa.schema([each.with_type(plain(each.type)) for each in self.arrow.schema])
         return Table(self.arrow.cast(schema).take(pa.array(rows, pa.int64())), self.root)
+
+    def where(self, column: str, *values: object) -> "Table":
+        """The rows whose cell in a column is one of some values.
+
+        Example:
+            >>> table = Table.of({"part": ["train", "test"], "age": [30, 40]})
+            >>> table.where("part", "test")["age"].to_pylist()
+            [40]
+        """
+        wanted = texts(pa.array([str(value) for value in values]))
+        inside = pc.is_in(texts(self[column]), value_set=wanted)
+        return self.take(np.flatnonzero(inside.to_numpy(zero_copy_only=False)))
 
     def require(self, names: Iterable[str]) -> None:
         """Check that all these columns are there.

@@ -32,8 +32,9 @@ class Modality(ABC):
         columns: The columns; left out, the one that bears the input's own name.
     """
 
-    STEPS: ClassVar[int] = 2_400
-    """About how many steps an encoder of this kind learns from before it learns by heart."""
+    SEEN: ClassVar[int | None] = None
+    """About how many rows, each counted as often as it is seen, an encoder of this kind learns
+    from before it learns by heart; None where the number of steps matters more."""
     HIDE: ClassVar[bool] = False
     """Whether training hides this input now and then, as :class:`Training` says."""
 

@@ -7,7 +7,7 @@ from plait.data import Masked
 
 
 class ConvEncoder(nn.Module):
-    """Pictures to one token by four halving convolutions and a mean over what is left.
+    """Pictures to one token by halving convolutions and a mean over what is left.
 
     Normalization is by groups of channels within a picture, so a picture's token does not depend
     on the others in the batch.

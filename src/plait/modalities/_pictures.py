@@ -4,7 +4,7 @@ import io
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -134,7 +134,7 @@ def decode(sources: Sources, size: int) -> tuple[np.ndarray, np.ndarray, list[in
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet() -> Generator[None]:
     # What Pillow has to say of a file is told in a note, with its row. Filters are shared by all
     # threads, so they are set before any is started.
     with warnings.catch_warnings():

@@ -44,7 +44,7 @@ class Text(Modality):
         longest: How many tokens a run of the shortcut has at most; 0 leaves the shortcut out.
         least: In how many texts a run has to occur to be known.
         forget: Share of the tokens that a training step sees as unknown; left out, a tenth of
-            texts of 16 tokens or more on average, and none of shorter ones.
+            texts of 16 tokens or more on average, and half of that of shorter ones.
         fitted: The tokenizer and the runs of the training texts, found by :meth:`fit`.
 
     Raises:
@@ -58,7 +58,7 @@ class Text(Modality):
         ([True, False, True], 0)
     """
 
-    STEPS: ClassVar[int] = 520
+    SEEN: ClassVar[int | None] = 60_000
 
     encoder: Literal["scratch", "bag", "transformer"] = "scratch"
     max_length: PositiveInt = 128
@@ -125,7 +125,7 @@ class Text(Modality):
         """Some tokens seen as unknown, so that no single word is relied on."""
         share = self.forget
         if share is None:
-            share = 0.1 if self.fitted and self.fitted.length >= LONG else 0.0
+            share = 0.1 if self.fitted and self.fitted.length >= LONG else 0.05
         if not share:
             return cells
         hidden = (draw(cells.values.shape[1]) < share) & cells.mask

@@ -76,10 +76,10 @@ class TextEncoder(nn.Module):
     ) -> Float[Tensor, "batch length size"]:
         if self.block is not None and self.place is not None:
             placed = vectors + self.place[: vectors.shape[1]]
-            return self.block(placed, src_key_padding_mask=~mask)
-        assert self.near is not None and self.near_norm is not None, (
-            "there is a block or a convolution"
-        )
+            # A softmax over nothing is NaN: a text without tokens attends to its padding.
+            return self.block(placed, src_key_padding_mask=~mask & mask.any(1, keepdim=True))
+        assert self.near is not None, "there is a block or a convolution"
+        assert self.near_norm is not None, "and a norm before the convolution"
         # Padding must look like the end of the text to the convolution.
         quiet = self.near_norm(vectors).masked_fill(~mask.unsqueeze(2), 0.0)
         return vectors + functional.gelu(self.near(quiet.transpose(1, 2)).transpose(1, 2))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from plait._errors import DataError
 from plait.data import Masked, Note, Packed, Table
-from plait.data._cells import is_list, vectors
+from plait.data._cells import is_list, is_string, texts, vectors
 
 from ._base import FAR, STRICT, Modality
 
@@ -89,7 +89,9 @@ class Vector(Modality):
 
     def _lists(self, table: Table) -> pa.Array:
         cells = table[self.column]
-        if cells.null_count == len(cells):  # an empty column comes without a type of its own
+        # An empty column comes without a type of its own, or as empty text.
+        hollow = texts(cells) if is_string(cells.type) else cells
+        if hollow.null_count == len(cells):
             return pa.nulls(len(cells), pa.large_list(pa.float32()))
         if not is_list(cells.type):
             raise DataError(

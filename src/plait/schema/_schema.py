@@ -99,6 +99,12 @@ class Schema:
         """The columns of all inputs."""
         return [column for part in self.inputs.values() for column in part.columns]
 
+    @property
+    def seen(self) -> int | None:
+        """The least that an input says of how many rows it learns from before it knows them."""
+        said = [part.SEEN for part in self.inputs.values() if part.SEEN is not None]
+        return min(said) if said else None
+
     def fit(self, table: Any) -> "Schema":
         """A copy whose parts know what they have to know of the training table.
 

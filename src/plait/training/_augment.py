@@ -39,9 +39,11 @@ def _hide(
 ) -> dict[str, Masked]:
     draws = noise(seed + 1, epoch, batch.rows, len(inputs))
     present = torch.stack([cells.present for cells in inputs.values()], 1)
-    # The input with the highest draw among those that are there is never hidden.
-    kept = draws.masked_fill(~present, -1.0).argmax(1, keepdim=True)
-    shown = (draws >= chance).scatter(1, kept, True)
+    shown = draws >= chance
+    # Where nothing would be left, the input with the highest draw among those that are there is.
+    bare = ~(present & shown).any(1, keepdim=True)
+    highest = draws.masked_fill(~present, -1.0).argmax(1, keepdim=True)
+    shown |= torch.zeros_like(shown).scatter(1, highest, True) & bare
     return {
         name: Masked(cells.values, cells.mask & shown[:, i].view(-1, *[1] * (cells.mask.ndim - 1)))
         for i, (name, cells) in enumerate(inputs.items())

@@ -54,3 +54,7 @@ class History:
     best: int
     stopped: str
     seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain mappings and lists, for JSON."""
+        return {**vars(self), "epochs": [each.to_dict() for each in self.epochs]}

@@ -23,7 +23,8 @@ def outputs(
     """
     training = model.training
     model.eval()
-    context = torch.autocast(device, torch.bfloat16) if half else nullcontext()
+    kind = torch.device(device).type
+    context = torch.autocast(kind, torch.bfloat16) if half else nullcontext()
     try:
         with context:
             parts = [model(batch.to(device).inputs) for batch in pack.batches(size)]

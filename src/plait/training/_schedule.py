@@ -36,6 +36,8 @@ def parameter_groups(modules: Iterable[nn.Module], weight_decay: float) -> list[
             for parameter in module.parameters(recurse=False):
                 matrix = parameter.ndim > 1 and not looked_up
                 (decay if matrix else spare)[id(parameter)] = parameter
+    # A matrix that is looked up here and multiplied there is one parameter: it is spared.
+    decay = {key: parameter for key, parameter in decay.items() if key not in spare}
     return [
         {"params": list(decay.values()), "weight_decay": weight_decay},
         {"params": list(spare.values()), "weight_decay": 0.0},

@@ -1,7 +1,6 @@
 """Every choice of the loop."""
 
 import math
-import os
 from dataclasses import replace
 from typing import Annotated, Literal
 
@@ -48,7 +47,7 @@ class Training:
     learning_rate: PositiveFloat | None = None
     weight_decay: Annotated[float, Field(ge=0)] = 0.02
     warmup: Share = 0.05
-    clip: PositiveFloat = 1.0
+    clip: PositiveFloat = 10.0
     accumulate: PositiveInt = 1
     average: Share | None = None
     patience: PositiveInt | None = None
@@ -56,16 +55,20 @@ class Training:
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     device: str = "auto"
 
-    def resolve(self, rows: int, steps: int = 2_400) -> "Training":
+    def resolve(self, rows: int, seen: int | None = None) -> "Training":
         """A copy in which nothing is left open.
+
+        The epochs are those of about 2,400 steps, between 4 and 120; with an input that is soon
+        learned by heart, such as text, those in which so many rows are ``seen``, at most 40.
 
         Args:
             rows: How many training rows there are.
-            steps: About how many steps there should be, where the epochs are open.
+            seen: How many rows should be seen, each counted as often as it is.
         """
         device = self.device if self.device != "auto" else _device()
         batch_size = self.batch_size or _batch_size(rows)
-        epochs = self.epochs or max(4, min(120, round(steps * batch_size / rows)))
+        wanted = min(40, seen / rows) if seen else min(120, STEPS * batch_size / rows)
+        epochs = self.epochs or max(4, round(wanted))
         precision = self.precision
         if precision == "auto":
             half = device.startswith("cuda") and torch.cuda.is_bf16_supported()
@@ -82,7 +85,7 @@ class Training:
         )
 
 
-MANY = 20_000
+MANY, STEPS = 20_000, 2_400
 
 
 def _batch_size(rows: int) -> int:
@@ -93,6 +96,4 @@ def _batch_size(rows: int) -> int:
 def _device() -> str:
     if torch.cuda.is_available():
         return "cuda"
-    if torch.backends.mps.is_available() and os.environ.get("PLAIT_MPS", "1") != "0":
-        return "mps"
-    return "cpu"
+    return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from plait._errors import ConfigError
+from plait._errors import ConfigError, NonFiniteError
 from plait.balancing import Balancer
 
 from ._schedule import follow, pace, parameter_groups
@@ -65,6 +65,26 @@ class State:
         rate = (self.chosen.learning_rate or 0.0) * pace(progress, self.chosen.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+
+    def seed(self, number: int) -> None:
+        """Let all randomness of the device begin at a number; other devices are left alone."""
+        if torch.device(self.chosen.device).type == "cpu":
+            torch.default_generator.manual_seed(number)
+        else:
+            torch.manual_seed(number)
+
+    def refuse_non_finite(self) -> None:
+        """Check the averaged weights, which are kept.
+
+        Raises:
+            NonFiniteError: If one is NaN or infinite.
+        """
+        for name, weight in self.averaged.module.named_parameters():
+            if not weight.isfinite().all():
+                raise NonFiniteError(
+                    f"The weight {name!r} is not finite, although every gradient was. It is not "
+                    "kept. Lower `learning_rate` or `weight_decay`."
+                )
 
     def averages(self) -> dict[str, Tensor]:
         """A copy of the averaged weights."""

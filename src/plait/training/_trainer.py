@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-from torch import nn
+from jaxtyping import Int64
+from torch import Tensor, nn
 
+from plait._errors import NonFiniteError
 from plait.balancing import Balancer, Sum
 from plait.data import Pack
 from plait.schema import Schema
@@ -34,6 +36,8 @@ class Trainer:
         seed: Of everything random.
         budget: Seconds that training may take; the learning rate then falls with the time.
         callbacks: Who looks on.
+        rows: Where the training rows stand in the user's table, for messages; left out, they are
+            all of it.
     """
 
     schema: Schema
@@ -41,6 +45,7 @@ class Trainer:
     seed: int = 0
     budget: float | None = None
     callbacks: Sequence[Callback] = ()
+    rows: Int64[Tensor, " rows"] | None = None
 
     def fit(
         self,
@@ -58,24 +63,18 @@ class Trainer:
             balancer: What makes one gradient of the losses; left out, their sum.
 
         Raises:
+            ConfigError: If there is no such device.
             NonFiniteError: If a loss or a gradient is NaN or infinite, before the optimizer steps.
         """
-        steps_wanted = min(part.STEPS for part in self.schema.inputs.values())
-        chosen = self.settings.resolve(len(train), steps_wanted)
+        chosen = self.settings.resolve(len(train), self.schema.seen)
         balancer = balancer or Sum(tuple(self.schema.tasks))
-        devices = [torch.cuda.current_device()] if chosen.device.startswith("cuda") else []
-        with torch.random.fork_rng(devices):
-            return self._run(model, train, valid, balancer, chosen)
-
-    def _run(
-        self,
-        model: nn.Module,
-        train: Pack,
-        valid: Pack | None,
-        balancer: Balancer,
-        chosen: Training,
-    ) -> History:
         state = State.of(model, balancer, chosen)
+        gpus = range(torch.cuda.device_count()) if chosen.device.startswith("cuda") else ()
+        with torch.random.fork_rng(gpus):
+            return self._run(state, train, valid)
+
+    def _run(self, state: State, train: Pack, valid: Pack | None) -> History:
+        chosen, model = state.chosen, state.model
         epochs = chosen.epochs or 1
         records: list[Epoch] = []
         best, top, kept, stopped = 0, -math.inf, {}, "done"
@@ -83,8 +82,9 @@ class Trainer:
             callback.on_start(epochs)
         for epoch in range(epochs):
             began = state.elapsed
-            losses, weights = self._epoch(epoch, epochs, state, train)
+            losses, weights, rows = self._epoch(epoch, epochs, state, train)
             trained = state.elapsed - began
+            state.refuse_non_finite()
             scores = self._scores(state, valid)
             score = sum(scores.values()) / len(scores) if scores else None
             lately = _lately([*(each.score for each in records), score], 1 + epochs // 10)
@@ -94,7 +94,7 @@ class Trainer:
                 epoch=epoch + 1,
                 epochs=epochs,
                 seconds=state.elapsed - began,
-                rows_per_second=len(train) / max(trained, 1e-9),
+                rows_per_second=rows / max(trained, 1e-9),
                 learning_rate=state.optimizer.param_groups[0]["lr"],
                 losses=losses,
                 weights=weights,
@@ -124,14 +124,14 @@ class Trainer:
 
     def _epoch(
         self, epoch: int, epochs: int, state: State, train: Pack
-    ) -> tuple[dict[str, float], dict[str, float]]:
-        chosen = state.chosen
+    ) -> tuple[dict[str, float], dict[str, float], int]:
+        chosen, done = state.chosen, 0
         sums: dict[str, float] = {}
         seen: dict[str, int] = {}
         weights: dict[str, float] = {}
         order = list(steps(len(train), chosen.batch_size or 1, self.seed, epoch))
         for step, rows in enumerate(order):
-            torch.manual_seed(hash((self.seed, epoch, step)))
+            state.seed(hash((self.seed, epoch, step)))
             progress = (epoch + step / len(order)) / epochs
             if self.budget:
                 progress = max(progress, state.elapsed / self.budget)
@@ -145,6 +145,8 @@ class Trainer:
                 epoch=epoch,
                 input_dropout=chosen.input_dropout,
             )
+            if self.rows is not None:
+                batch = replace(batch, rows=self.rows[rows])
             losses, given = train_step(
                 self.schema,
                 state.model,
@@ -158,18 +160,27 @@ class Trainer:
             )
             state.averaged.update_parameters(state.model)
             weights |= given
+            done += len(rows)
             for name, loss in losses.items():
                 sums[name] = sums.get(name, 0.0) + loss
                 seen[name] = seen.get(name, 0) + 1
             for callback in self.callbacks:
                 callback.on_step(step + 1, len(order))
-        return {name: total / seen[name] for name, total in sums.items()}, weights
+        return {name: total / seen[name] for name, total in sums.items()}, weights, done
 
     def _scores(self, state: State, valid: Pack | None) -> dict[str, float]:
         if valid is None:
             return {}
         half = state.chosen.precision == "bfloat16"
         raw = outputs(state.averaged.module, valid, device=state.chosen.device, half=half)
+        for name, output in raw.items():
+            strange = (~output.isfinite()).any(1).nonzero()[:, 0]
+            if len(strange):
+                raise NonFiniteError(
+                    f"The output of task {name!r} is not finite for {len(strange)} rows of the "
+                    f"validation table: {strange[:5].tolist()}. Nothing is kept. Look at these "
+                    "rows for extreme values, or lower `learning_rate`."
+                )
         return {
             name: self.schema.tasks[name].score(raw[name], target)
             for name, target in valid.targets.items()

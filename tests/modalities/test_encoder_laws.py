@@ -1,0 +1,169 @@
+"""What every encoder and every shortcut promises, over everything the wing exports."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import pad
+
+from plait.data import Masked, Ragged
+
+WIDTH = 8
+
+
+def modules(known) -> list[nn.Module]:
+    parts = [known.build(WIDTH), known.shortcut(3)]
+    return [part for part in parts if part is not None]
+
+
+def read(module: nn.Module, cells: Masked) -> torch.Tensor:
+    out = module(cells)
+    return out.values if isinstance(out, Masked) else out
+
+
+def stir(module: nn.Module) -> nn.Module:
+    """Weights that start at zero say nothing yet."""
+    for weight in module.parameters():
+        nn.init.normal_(weight, std=0.3)
+    return module
+
+
+def dirty(cells: Masked, junk: float) -> Masked:
+    values = cells.values.clone()
+    if values.dtype == torch.uint8:
+        junk = 77
+    elif not values.is_floating_point():
+        junk = -(10**9) if math.isnan(junk) else 10**18
+    values[~cells.mask] = junk
+    return Masked(values, cells.mask)
+
+
+def gradients(module: nn.Module, cells: Masked) -> list[torch.Tensor]:
+    values = cells.values.clone()
+    if values.is_floating_point():
+        values.requires_grad_()
+    torch.manual_seed(1)
+    out = read(module, Masked(values, cells.mask))
+    out = out[cells.present]
+    weights = torch.randn(out.shape, generator=torch.Generator().manual_seed(2))
+    module.zero_grad()
+    (out * weights).sum().backward()
+    found = [p.grad.clone() for p in module.parameters() if p.grad is not None]
+    return [*found, values.grad] if values.grad is not None else found
+
+
+def test_shapes_and_mask(case):
+    known = case.fitted()
+    for rows in (1, 6):
+        cells = case.batch(known, 2, present=False).take(torch.arange(rows))
+        tokens = known.build(WIDTH).eval()(cells)
+        assert tokens.values.shape[::2] == (rows, WIDTH)
+        assert tokens.mask.shape == tokens.values.shape[:2]
+        assert tokens.values.isfinite().all()
+        assert torch.equal(tokens.mask.any(1), cells.present)
+        assert torch.equal(tokens.mask.all(1), cells.present)
+        assert tokens.values.requires_grad
+
+
+@pytest.mark.parametrize("junk", [math.nan, math.inf, -math.inf, 1e30])
+def test_what_is_masked_has_no_say(case, junk):
+    known = case.fitted()
+    cells = case.batch(known, present=False)
+    for module in modules(known):
+        stir(module).eval()
+        there = cells.present
+        clean, soiled = read(module, cells)[there], read(module, dirty(cells, junk))[there]
+        assert torch.equal(clean, soiled)
+        assert clean.isfinite().all()
+        module.train()
+        pairs = zip(gradients(module, cells), gradients(module, dirty(cells, junk)), strict=True)
+        assert all(torch.equal(one, other) and one.isfinite().all() for one, other in pairs)
+
+
+def test_rows_do_not_mix_and_padding_does_not_matter(case):
+    known = case.fitted()
+    cells = case.batch(known)
+    for module in modules(known):
+        stir(module).eval()
+        whole = read(module, cells)
+        for row in range(len(cells)):
+            alone = cells.take(torch.tensor([row]))
+            if isinstance(known.pack(case.table).cells, Ragged):
+                length = int(alone.mask.sum())
+                alone = Masked(alone.values[:, :length], alone.mask[:, :length])
+            assert torch.allclose(read(module, alone)[0], whole[row], atol=1e-5)
+
+
+def test_longer_padding_does_not_matter(case):
+    known = case.fitted()
+    packed = known.pack(case.table).cells
+    if isinstance(packed, Masked):
+        pytest.skip("cells of one length have no padding")
+    cells = packed.take(packed.present.nonzero()[:, 0])
+    most = getattr(known, "max_length", cells.mask.shape[1] + 4)
+    more = most - cells.mask.shape[1]
+    long = Masked(pad(cells.values, (0, more), value=3), pad(cells.mask, (0, more)))
+    for module in modules(known):
+        stir(module).eval()
+        assert torch.allclose(read(module, cells), read(module, long), atol=1e-5)
+
+
+def test_every_parameter_gets_a_gradient(case):
+    known = case.fitted()
+    for module in modules(known):
+        stir(module).train()
+        cells = case.batch(known, 4)
+        found = gradients(module, cells)
+        count = len(list(module.parameters()))
+        assert len(found) >= count
+        names = [name for name, _ in module.named_parameters()]
+        silent = [n for n, g in zip(names, found, strict=False) if not (g != 0).any()]
+        assert not silent
+        assert all(g.isfinite().all() for g in found)
+
+
+def test_state_survives_and_two_calls_agree(case):
+    known = case.fitted()
+    cells = case.batch(known)
+    for one, other in zip(modules(known), modules(known), strict=True):
+        stir(one).eval()
+        other.eval()
+        before = [name for name, _ in one.named_modules()]
+        first = read(one, cells)
+        assert torch.equal(first, read(one, cells))
+        assert [name for name, _ in one.named_modules()] == before
+        assert not torch.equal(first, read(stir(other), cells))
+        other.load_state_dict(one.state_dict())
+        assert torch.equal(first, read(other, cells))
+        with torch.no_grad():  # torch takes another way through a transformer here
+            assert torch.allclose(first, read(one, cells), atol=1e-5)
+
+
+def test_shortcut_starts_at_zero(case):
+    known = case.fitted()
+    short = known.shortcut(3)
+    if short is None:
+        return
+    cells = case.batch(known, present=False)
+    out = short(cells)
+    assert out.shape == (len(cells), 3)
+    assert (out == 0).all()
+    assert (stir(short)(cells)[cells.present] != 0).any()
+
+
+def test_half_precision_on_the_processor(case):
+    known = case.fitted()
+    cells = case.batch(known, 2)
+    for module in modules(known):
+        exact = read(stir(module).eval(), cells)
+        with torch.autocast("cpu", torch.bfloat16):
+            rough = read(module, cells)
+            with torch.no_grad():
+                still = read(module, cells)
+        assert torch.allclose(rough.float(), exact, atol=0.15, rtol=0.15)
+        assert torch.allclose(still.float(), exact, atol=0.15, rtol=0.15)
+        module.train()
+        with torch.autocast("cpu", torch.bfloat16):
+            found = gradients(module, cells)
+        assert all(g.isfinite().all() for g in found)

@@ -1,0 +1,58 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from plait.training._schedule import pace, parameter_groups
+
+
+@pytest.mark.parametrize("warmup", [0.0, 0.05, 0.5])
+def test_the_pace_is_the_written_out_one(warmup):
+    for place in range(101):
+        progress = place / 100
+        if progress < warmup:
+            wanted = max(0.01, progress / warmup)
+        else:
+            wanted = 0.01 + 0.99 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup))) / 2
+        assert pace(progress, warmup) == pytest.approx(wanted)
+    assert pace(7.0, warmup) == pytest.approx(0.01)
+
+
+def test_matrices_decay_and_nothing_else_does(words):
+    model = words.model()
+    decay, spare = parameter_groups([model], 0.3)
+    assert (decay["weight_decay"], spare["weight_decay"]) == (0.3, 0.0)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    decays = {names[id(parameter)] for parameter in decay["params"]}
+    spared = {names[id(parameter)] for parameter in spare["params"]}
+    assert decays | spared == set(names.values())
+    assert not decays & spared
+    assert all(".bias" not in name for name in decays)
+    kinds = {name: module for name, module in model.named_modules()}  # noqa: C416
+    for name in names.values():
+        module = kinds[name.rpartition(".")[0]]
+        if isinstance(module, nn.Embedding | nn.EmbeddingBag | nn.LayerNorm):
+            assert name in spared
+        if isinstance(module, nn.Linear | nn.Conv1d) and name.endswith("weight"):
+            assert name in decays
+
+
+def test_a_tied_matrix_is_in_one_group():
+    class Tied(nn.Module):
+        def __init__(self, first: bool) -> None:
+            super().__init__()
+            table, out = nn.Embedding(5, 3), nn.Linear(3, 5, bias=False)
+            out.weight = table.weight
+            self.parts = nn.ModuleList([table, out] if first else [out, table])
+
+    for first in (True, False):
+        decay, spare = parameter_groups([Tied(first)], 0.1)
+        assert (len(decay["params"]), len(spare["params"])) == (0, 1)
+        torch.optim.AdamW([decay, spare])
+
+
+def test_a_balancer_of_its_own_is_trained_too():
+    inner = nn.Linear(2, 2)
+    decay, spare = parameter_groups([inner, inner, nn.LayerNorm(2)], 0.1)
+    assert (len(decay["params"]), len(spare["params"])) == (1, 3)
