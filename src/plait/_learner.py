@@ -15,7 +15,7 @@ from ._config import Config
 from ._errors import DataError, NotFittedError
 from ._evaluate import Evaluation, evaluate
 from ._model import Model
-from .data import Note, Table
+from .data import Note, Table, merged
 from .schema import Schema
 from .training import Callback, History, Progress, Trainer, Training
 from .training._loader import held_back
@@ -158,7 +158,8 @@ class Learner:
         places = torch.from_numpy(rows)
         trainer = Trainer(schema, settings, config.seed, config.seconds, tuple(callbacks), places)
         self._history = trainer.fit(model, packed, checked, balancer)
-        self._schema, self._model, self._notes = schema, model, packed.notes
+        self._schema, self._model = schema, model
+        self._notes = merged([*packed.notes, *(checked.notes if checked and len(others) else ())])
         self.rows, self.rows_held_back = len(train), len(held or ())
         made = {"fusion": self.fusion, "sharing": self.sharing, "balancing": self.balancing}
         told = {"data": {"valid": config.data.valid}, "seed": config.seed, "budget": config.budget}

@@ -1,6 +1,6 @@
 """A table of Arrow columns, wherever it came from."""
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -113,7 +113,7 @@ class Table:
         """The columns, in their order."""
         return list(self.arrow.column_names)
 
-    def take(self, rows: np.ndarray) -> "Table":
+    def take(self, rows: np.ndarray | Sequence[int]) -> "Table":
         """Some of the rows, by number. They are given back as an Arrow table."""
         schema = pa.schema([each.with_type(plain(each.type)) for each in self.arrow.schema])
         return Table(self.arrow.cast(schema).take(pa.array(rows, pa.int64())), self.root)

@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from plait._errors import DataError
 from plait.data._cells import is_string, numbers, texts
-from plait.modalities._datetime import FORMATS
+from plait.modalities._datetime import FORMATS, moments
 
 SAMPLE = 10_000
 """How many cells a guess looks at, spread over the whole column."""
@@ -69,12 +70,14 @@ def are_numbers(cells: pa.Array) -> bool:
 def are_dates(cells: pa.Array) -> bool:
     """Whether text holds days or moments, all written in one of the usual forms."""
     text = texts(cells).drop_null()
-    if not len(text) or not pc.all(pc.match_substring_regex(text, r"^\d[\d\-/.:T ]{5,}$")).as_py():
+    looks = r"^\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?([T ][\d:.,]+)?( ?(Z|[+-]\d{2}:?\d{2}))?$"
+    if not len(text) or not pc.all(pc.match_substring_regex(text, looks)).as_py():
         return False
-    return any(
-        pc.strptime(text, format=each, unit="s", error_is_null=True).null_count == 0
-        for each in FORMATS
-    )
+    try:
+        moments(text, FORMATS, "it")
+    except DataError:
+        return False
+    return True
 
 
 def are_pictures(cells: pa.Array) -> bool:
