@@ -32,7 +32,8 @@ class Answers:
 def chunks(schema: Schema, model: Model, table: Table) -> Iterator[tuple[dict[str, Tensor], Pack]]:
     """Raw outputs and packed cells, some rows at a time."""
     for start in range(0, len(table), CHUNK):
-        pack = schema.pack(replace(table, arrow=table.arrow.slice(start, CHUNK)))
+        part = table.arrow.slice(start, CHUNK)
+        pack = schema.pack(replace(table, arrow=part, first=table.first + start))
         yield outputs(model, pack), pack
 
 

@@ -51,7 +51,7 @@ def suggestion(name: str, known: Iterable[str]) -> str:
         ''
     """
     names = {item.lower(): item for item in known}
-    close = difflib.get_close_matches(name.lower(), names, n=1)
+    close = difflib.get_close_matches(str(name).lower(), names, n=1)
     return f" Did you mean {names[close[0]]!r}?" if close else ""
 
 

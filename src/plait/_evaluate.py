@@ -1,5 +1,6 @@
 """How good the answers are, beside answers that know nothing of the row."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,10 +35,10 @@ class Evaluation:
         return self.tasks[task]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain mappings, for JSON."""
+        """Plain mappings, for JSON; a metric that is not defined is None."""
         return {
-            "tasks": self.tasks,
-            "baselines": self.baselines,
+            "tasks": _plain(self.tasks),
+            "baselines": _plain(self.baselines),
             "notes": [str(note) for note in self.notes],
         }
 
@@ -86,3 +87,10 @@ def evaluate(schema: Schema, parts: Sequence[tuple[dict[str, Tensor], Pack]]) ->
         )
     notes = merged(note for _, pack in parts for note in pack.notes)
     return Evaluation(tasks, baselines, notes)
+
+
+def _plain(scores: dict[str, Scores]) -> dict[str, dict[str, float | int | None]]:
+    return {
+        task: {name: value if math.isfinite(value) else None for name, value in found.items()}
+        for task, found in scores.items()
+    }

@@ -44,7 +44,7 @@ class Learner:
         budget: How long training may take: seconds, or text like ``"20m"``.
 
     Example:
-        >>> table = {"size": list(range(100)), "price": [3.0 * n for n in range(100)]}
+        >>> table = {"size": [n / 2 for n in range(100)], "price": [3.0 * n for n in range(100)]}
         >>> learner = Learner(targets=["price"], training=Training(epochs=2))
         >>> answers = learner.fit(table).predict({"size": [10, 20]})
         >>> sorted(answers), len(answers["price"])
@@ -142,7 +142,8 @@ class Learner:
         rows, others = held_back(len(table), 0.0 if valid else config.data.valid, config.seed)
         train = table.take(rows) if len(others) else table
         held = table.take(others) if len(others) else valid
-        declared = ordered(Schema.infer(train, self.targets, self.inputs), self.inputs)
+        # Kinds are those of the whole table; statistics and classes those of the training rows.
+        declared = ordered(Schema.infer(table, self.targets, self.inputs), self.inputs)
         try:
             schema = declared.fit(train)
             packed, checked = schema.pack(train), schema.pack(held) if held else None
@@ -150,6 +151,11 @@ class Learner:
             if len(others):
                 declared.fit(table).pack(table)  # the same, told by the rows of the user's table
             raise
+        if checked and not any(part.mask.any() for part in checked.targets.values()):
+            raise DataError(
+                "The validation rows should have labels of at least one target. Found none. Give "
+                "other rows, or `valid=0` to do without."
+            )
         width = config.model.width or _width(len(train))
         with torch.random.fork_rng([]):
             torch.default_generator.manual_seed(config.seed % (1 << 63))

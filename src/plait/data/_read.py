@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import feather, json, parquet
 
-from plait._errors import DataError, listing
+from plait._errors import DataError, listing, together
 
 from ._cells import is_string
 from ._csv import BLOCK, not_utf8, read_csv
@@ -18,14 +18,14 @@ FORMATS = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".arrow", ".feather", ".ip
 DELIMITED = (".csv", ".tsv", ".txt")
 
 
-def read(source: str | Path | Sequence[str | Path]) -> tuple[pa.Table, Path]:
+def read(source: str | Path | Sequence[str | Path]) -> tuple[pa.Table, Path | None]:
     """One file, a glob or a list of files, end to end.
 
     Args:
         source: Paths. The ending says the format; ``.gz`` behind a text format is fine.
 
     Returns:
-        The table, and the folder of the first file.
+        The table, and the folder of the files; None where they lie in several.
 
     Raises:
         DataError: If a file does not exist, cannot be read, or the files do not fit together.
@@ -34,6 +34,7 @@ def read(source: str | Path | Sequence[str | Path]) -> tuple[pa.Table, Path]:
     tables = [_one(path) for path in paths]
     if len(tables) == 1:
         return tables[0], paths[0].parent
+    _refuse_strangers(paths, tables)
     text = _text_somewhere(tables)
     if text:
         tables = [
@@ -47,7 +48,20 @@ def read(source: str | Path | Sequence[str | Path]) -> tuple[pa.Table, Path]:
             f"Files read as one table should have the same columns. {error} "
             f"Files: {listing([str(p) for p in paths])}."
         ) from error
-    return table, paths[0].parent
+    folders = {path.resolve().parent for path in paths}
+    # The same relative path may mean another picture in each folder: then there is no one root.
+    return table, paths[0].parent if len(folders) == 1 else None
+
+
+def _refuse_strangers(paths: Sequence[Path], tables: Sequence[pa.Table]) -> None:
+    first = tables[0].column_names
+    problems = [
+        f"Files read as one table should have the same columns. {str(path)!r} differs from "
+        f"{str(paths[0])!r} in {listing(odd)}. Rename them, or read the files one by one."
+        for path, table in zip(paths, tables, strict=True)
+        if (odd := sorted(set(first) ^ set(table.column_names)))
+    ]
+    together(problems[:5])
 
 
 def _text_somewhere(tables: Sequence[pa.Table]) -> set[str]:

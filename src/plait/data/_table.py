@@ -1,7 +1,7 @@
 """A table of Arrow columns, wherever it came from."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ from plait._errors import DataError, listing, suggestion, together
 from ._cells import normal, plain, texts
 from ._read import read
 
+MOST = 20
+"""How many columns a message names."""
+
 
 @dataclass(frozen=True, eq=False)
 class Table:
@@ -27,6 +30,7 @@ class Table:
         arrow: The columns.
         root: The folder that relative paths in its cells start from; None where there is none.
         restore: Turns an Arrow table into the kind of table that came in.
+        first: The number of its first row, where it is a part of a longer table.
 
     Example:
         >>> table = Table.of({"age": [30, None], "name": ["Ann", "Bo"]})
@@ -39,6 +43,7 @@ class Table:
     arrow: pa.Table
     root: Path | None = None
     restore: Callable[[pa.Table], Any] = field(default=lambda arrow: arrow, repr=False)
+    first: int = 0
 
     @classmethod
     def of(cls, source: Any, root: str | Path | None = None) -> "Table":
@@ -57,7 +62,7 @@ class Table:
                 columns share a name.
         """
         if isinstance(source, Table):
-            return source
+            return replace(source, root=Path(root)) if root else source
         if isinstance(source, str | Path) or _is_paths(source):
             arrow, home = read(source)
             return cls._checked(arrow, Path(root) if root else home)
@@ -97,7 +102,7 @@ class Table:
         return self.arrow.num_rows
 
     def __contains__(self, name: object) -> bool:
-        return name in self.arrow.column_names
+        return isinstance(name, str) and self.arrow.schema.get_field_index(name) >= 0
 
     def __getitem__(self, name: str) -> pa.Array:
         """One column, normalized: one chunk, one string type, NaN in numbers kept as it is."""
@@ -121,13 +126,22 @@ class Table:
     def where(self, column: str, *values: object) -> "Table":
         """The rows whose cell in a column is one of some values.
 
+        Raises:
+            DataError: If there is none.
+
         Example:
             >>> table = Table.of({"part": ["train", "test"], "age": [30, 40]})
             >>> table.where("part", "test")["age"].to_pylist()
             [40]
         """
         wanted = texts(pa.array([str(value) for value in values]))
-        inside = pc.is_in(texts(self[column]), value_set=wanted)
+        cells = texts(self[column])
+        inside = pc.is_in(cells, value_set=wanted)
+        if not pc.any(inside).as_py():
+            there = cells.drop_null().unique().to_pylist()
+            raise DataError(
+                f"Some cell of {column!r} should be {listing(values)}. Found {listing(there)}."
+            )
         return self.take(np.flatnonzero(inside.to_numpy(zero_copy_only=False)))
 
     def require(self, names: Iterable[str]) -> None:
@@ -136,13 +150,15 @@ class Table:
         Raises:
             DataError: If some are not; all of them are named, with near misses.
         """
+        absent = [name for name in names if name not in self]
         problems = [
             f"There is no column {name!r} in the table.{suggestion(name, self.names)}"
-            for name in names
-            if name not in self
+            for name in absent[:MOST]
         ]
+        if len(absent) > MOST:
+            problems.append(f"{len(absent) - MOST:,} more columns are not there.")
         if problems:
-            problems[-1] += f" The table has: {listing(self.names, 20)}."
+            problems[-1] += f" The table has: {listing(self.names, MOST)}."
         together(problems)
 
 

@@ -2,12 +2,16 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 
 from plait.data import Masked
 
+PARTS = 2
+"""Into how many parts each side of the last map is divided: where something is may matter."""
+
 
 class ConvEncoder(nn.Module):
-    """Pictures to one token by halving convolutions and a mean over what is left.
+    """Pictures to one token by halving convolutions and the means of four quarters.
 
     Normalization is by groups of channels within a picture, so a picture's token does not depend
     on the others in the batch.
@@ -44,13 +48,13 @@ class ConvEncoder(nn.Module):
         self.last = nn.Sequential(
             nn.Conv2d(before, before, 3, 1, 1), nn.GroupNorm(groups, before), nn.GELU()
         )
-        self.project = nn.Sequential(nn.Dropout(dropout), nn.Linear(before, width))
+        self.project = nn.Sequential(nn.Dropout(dropout), nn.Linear(PARTS**2 * before, width))
 
     def forward(self, cells: Masked) -> Masked:
         """One token per row."""
         maps = self.body(scaled(cells, self.gain.dtype))
         maps = maps + self.last(maps)
-        token = self.gain * self.project(maps.mean((2, 3)))
+        token = self.gain * self.project(adaptive_avg_pool2d(maps, PARTS).flatten(1))
         return Masked(token.unsqueeze(1), cells.mask.unsqueeze(1))
 
 

@@ -71,13 +71,13 @@ class Image(Modality):
         missing = sum(item is None for item in sources.items)
         notes = [Note(column, "missing", missing)] if missing else []
         if wrong:
-            few = tuple(f"row {row}" for row in wrong[:5])
+            few = tuple(f"row {table.first + row}" for row in wrong[:5])
             notes.append(Note(column, "pictures that cannot be read", len(wrong), few))
         if len(wrong) * TOLERATED > len(sources.items) - missing:
             raise DataError(
                 f"At most 1 % of the pictures of {column!r} may be unreadable. {len(wrong):,} of "
                 f"{len(sources.items) - missing:,} are (rows counted from 0: "
-                f"{', '.join(str(row) for row in wrong[:5])}{', ...' * (len(wrong) > 5)}): "
+                f"{', '.join(few).replace('row ', '')}{', ...' * (len(wrong) > len(few))}): "
                 "damaged, of another format, or larger than 50 megapixels or 64 MiB. Mend or "
                 "empty these cells."
             )

@@ -51,7 +51,12 @@ class Sources:
                 f"The cells of the picture input {column!r} should be paths or bytes. "
                 f"Found {cells.type}."
             )
-        home = (root or Path.cwd()).resolve()
+        if root is None:
+            raise DataError(
+                f"The paths of {column!r} should start from one folder. The files of this table "
+                "lie in several. Give `root=`, or read the files one by one."
+            )
+        home = root.resolve()
         kinds: dict[str, Path] = {}
         outside, absent = [], []
         counts = {item["values"]: item["counts"] for item in cells.value_counts().to_pylist()}

@@ -17,6 +17,8 @@ QUANTITY = re.compile(
     r"sales|quantity|qty|votes|likes|level|points|sum|rank|cost|value|income|salary)([^a-z]|$)"
 )
 
+MOSTLY = 0.9
+
 
 def guess_target(name: str, column: pa.Array) -> Guess:
     """The task type that fits a target column best, by its values and its name.
@@ -78,9 +80,12 @@ def _guess_list(known: pa.Array) -> Guess:
     if not is_number(known.type.value_type):
         return Guess("MultiLabel", "a list of names in each cell")
     matrix, there, _ = vectors(known)
+    if there.mean() < MOSTLY:
+        return Guess("MultiLabel", "lists of numbers that differ in length: codes")
     matrix = matrix[there]
-    shares = (matrix >= 0).all() and (np.abs(matrix.sum(1) - 1) < 1e-3).all()
-    if len(matrix) and shares and matrix.shape[1] > 1:
+    # A few rows that are no shares are mistakes, to be told with their numbers, and no other kind.
+    shares = ((matrix >= 0).all(1) & (np.abs(matrix.sum(1) - 1) < 1e-3)).mean()
+    if shares >= MOSTLY and matrix.shape[1] > 1:
         return Guess("Multiclass", "lists of shares that add up to 1: soft labels")
     return Guess("Regression", "lists of numbers: a vector")
 

@@ -8,9 +8,11 @@ from plait._catalogue import find
 from plait._errors import DataError, SchemaError, UserError, suggestion, together
 from plait._validate import checked
 from plait.data import Table
+from plait.data._cells import is_string
 from plait.modalities import Modality
 from plait.tasks import Task
 
+from ._guess import separator_of
 from ._guess_input import guess_input
 from ._guess_target import guess_target
 
@@ -43,6 +45,10 @@ def _task(table: Table, name: str, wish: Any) -> Task:
     if kind is None:
         guess = guess_target(name, table[_column(name, wish)])
         kind, options = guess.kind, {**dict(guess.options), **options}
+    if kind.lower() == "multilabel" and "separator" not in options:
+        cells = table[_column(name, wish)]
+        separator = separator_of(cells) if is_string(cells.type) else None
+        options |= {"separator": separator} if separator else {}
     return make(tasks, Task, kind, options, f"the target {name!r}")
 
 

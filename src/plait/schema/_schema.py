@@ -54,7 +54,12 @@ class Schema:
             missing = "input" if not self.inputs else "target"
             raise SchemaError(
                 f"A schema should have at least one input and one target. Found no {missing}."
-                + (f" Left out: {dict(self.ignored)}." if self.ignored and not self.inputs else "")
+                + (
+                    f" Left out: {dict(self.ignored)}. Say what one is, for example "
+                    f"inputs={{{next(iter(self.ignored))!r}: 'numeric'}}."
+                    if self.ignored and not self.inputs
+                    else ""
+                )
             )
         # An input or a task that names no column takes the one that bears its own name.
         named = {n: p if p.columns else replace(p, columns=(n,)) for n, p in self.inputs.items()}

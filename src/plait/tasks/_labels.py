@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BeforeValidator, Field
 
-from plait._errors import DataError
+from plait._errors import DataError, listing
 from plait.data import Note
 from plait.data._cells import texts
 
@@ -100,6 +100,20 @@ def shares(probabilities: np.ndarray, classes: Sequence[str]) -> pa.Array:
     return pa.StructArray.from_arrays(flat, names=list(classes))
 
 
+def each_once(classes: Sequence[str], column: str) -> None:
+    """Refuse names of classes of which two are the same.
+
+    Raises:
+        DataError: If there are such.
+    """
+    twice = sorted({name for name in classes if list(classes).count(name) > 1})
+    if twice:
+        raise DataError(
+            f"Each class of {column!r} should have a name of its own. Given twice: "
+            f"{listing(twice)}."
+        )
+
+
 def at_least_two(classes: Sequence[str], column: str) -> None:
     """Refuse a target that leaves nothing to tell apart.
 
@@ -120,3 +134,17 @@ def label_notes(column: str, empty: int, unknown: pa.Array | None = None) -> lis
         few = tuple(unknown.unique().slice(0, 3).to_pylist())
         notes.append(Note(column, "labels not seen in training", len(unknown), few))
     return notes
+
+
+def castable(kind: str, classes: Sequence[str]) -> str:
+    """The form in which all these classes can be answered: that of the labels, else text.
+
+    Example:
+        >>> castable("whole", ["1", "2"]), castable("whole", ["low", "2"])
+        ('whole', 'text')
+    """
+    try:
+        pa.array(classes, pa.string()).cast(KINDS[kind])
+    except pa.ArrowInvalid:
+        return "text"
+    return kind

@@ -26,6 +26,7 @@ from ._labels import (
     at_least_two,
     classes_of,
     codes_of,
+    each_once,
     kind_of,
     label_notes,
     shares,
@@ -76,7 +77,7 @@ class Multiclass(Task):
         """A copy that knows the classes and how frequent each is."""
         cells = table[self.column]
         if is_list(cells.type):
-            matrix, there = soft_labels(cells, self.column, len(self.names))
+            matrix, there = soft_labels(cells, self.column, len(self.names), table.first)
             if not there.any():
                 raise self.unlabeled()
             known = self.names or tuple(str(place) for place in range(matrix.shape[1]))
@@ -89,6 +90,7 @@ class Multiclass(Task):
             codes, there, _ = codes_of(cells, known)
             frequencies = np.bincount(codes[there], minlength=len(known)) / there.sum()
         at_least_two(known, self.column)
+        each_once(known, self.column)
         self._check_weights(known)
         return replace(self, classes=known, frequencies=tuple(frequencies.tolist()), kind=kind)
 
@@ -122,7 +124,7 @@ class Multiclass(Task):
         if self.kind == "soft":
             if empty:
                 cells = pa.nulls(len(cells), pa.large_list(pa.float32()))
-            matrix, there = soft_labels(cells, self.column, len(self.classes))
+            matrix, there = soft_labels(cells, self.column, len(self.classes), table.first)
             values = torch.from_numpy(matrix)
         else:
             codes, known, unknown = codes_of(cells, self.classes)
@@ -214,4 +216,5 @@ class Multiclass(Task):
             return 0.0
         right = (guess == truth).double().mean()
         blind = (truth == self.start().argmax()).double().mean()
-        return float(1 - (1 - right) / (1 - blind).clamp(min=1e-12))
+        # Where the commonest class is the only one there, nothing can be gained on it.
+        return float(1 - (1 - right) / (1 - blind)) if blind < 1 else 0.0

@@ -119,7 +119,11 @@ class MultiLabel(Task):
         # scikit-learn takes a single label for two classes, and would score its absence too.
         macro, micro = ("macro", "micro") if len(self.classes) > 1 else ("binary", "binary")
         precision = (
-            metrics.average_precision_score(truth[:, seen], probability[:, seen])
+            metrics.average_precision_score(
+                # A look-up of columns lays them out one by one, which is six times slower.
+                np.ascontiguousarray(truth[:, seen]),
+                np.ascontiguousarray(probability[:, seen]),
+            )
             if seen.any()
             else math.nan
         )

@@ -19,8 +19,10 @@ from ._labels import (
     Names,
     answers,
     at_least_two,
+    castable,
     classes_of,
     codes_of,
+    each_once,
     kind_of,
     label_notes,
     shares,
@@ -81,6 +83,9 @@ class Ordinal(Task):
                 f"Found {listing(strange)}."
             )
         classes = self.order or found
+        each_once(classes, self.column)
+        if kind != "text" and any(name not in found for name in classes):
+            kind = castable(kind, classes)
         codes, known, _ = codes_of(cells, classes)
         counts = np.bincount(codes[known], minlength=len(classes))
         frequencies = tuple((counts / counts.sum()).tolist())

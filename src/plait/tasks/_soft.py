@@ -10,13 +10,16 @@ TOLERANCE = 1e-3
 """How far from 1 a sum may be: what three written decimals can lose."""
 
 
-def soft_labels(cells: pa.Array, column: str, classes: int) -> tuple[np.ndarray, np.ndarray]:
+def soft_labels(
+    cells: pa.Array, column: str, classes: int, first: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """A column of lists as probabilities.
 
     Args:
         cells: The lists.
         column: Its name, for messages.
         classes: How many entries each list must have; 0 where the first decides.
+        first: The number of the first row, for messages.
 
     Returns:
         float32 ``[rows, classes]``, and which rows have a label.
@@ -38,7 +41,7 @@ def soft_labels(cells: pa.Array, column: str, classes: int) -> tuple[np.ndarray,
     problems = []
     if wrong:
         problems.append(
-            f"{head} {_rows(np.array(wrong))} not finite or of another length than "
+            f"{head} {_rows(first + np.array(wrong))} not finite or of another length than "
             f"{matrix.shape[1]}. {remedy}"
         )
     if classes and there.any() and matrix.shape[1] != classes:
@@ -50,12 +53,16 @@ def soft_labels(cells: pa.Array, column: str, classes: int) -> tuple[np.ndarray,
     if negative.size:
         example = np.round(matrix[negative[0]].astype(float), 4).tolist()
         verb = "has" if negative.size == 1 else "have"
-        problems.append(f"{head} {_rows(negative, verb)} a negative entry: {example}. {remedy}")
+        problems.append(
+            f"{head} {_rows(first + negative, verb)} a negative entry: {example}. {remedy}"
+        )
     sums = matrix.astype(np.float64).sum(1)
     off = np.flatnonzero(there & ~(matrix < 0).any(1) & (np.abs(sums - 1) > TOLERANCE))
     if off.size:
         verb = "adds" if off.size == 1 else "add"
-        problems.append(f"{head} {_rows(off, verb)} up to {sums[off[0]]:.4g}, not 1. {remedy}")
+        problems.append(
+            f"{head} {_rows(first + off, verb)} up to {sums[off[0]]:.4g}, not 1. {remedy}"
+        )
     together(problems)
     if not there.any():
         return np.zeros((len(there), classes), np.float32), there
