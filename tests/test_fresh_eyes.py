@@ -119,3 +119,9 @@ def test_a_metric_that_is_not_defined_is_null():
     found = learner.evaluate({"x": [1.0, 2.0], "y": ["no", "no"]})
     told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert told["tasks"]["y"]["roc_auc"] is None
+
+
+def test_a_lone_column_that_counts_the_rows_is_used():
+    schema = plait.Schema.infer({"x": list(range(9)), "y": [1.5, 2.5, 9.0] * 3}, ["y"])
+    assert list(schema.inputs) == ["x"]
+    assert schema.ignored == {}

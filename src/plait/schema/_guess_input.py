@@ -22,6 +22,8 @@ from ._guess import (
     words,
 )
 
+COUNTS = "it counts the rows"
+
 
 def guess_input(name: str, column: pa.Array) -> Guess:
     """The modality that fits a column best, by its values and its name.
@@ -104,7 +106,7 @@ def _guess_number(name: str, column: pa.Array, distinct: int) -> Guess:
             return Guess("ignore", "an id: a different whole number in every row")
         steps = values[1:] - values[:-1]
         if values[0] in (0, 1) and (steps == 1).all():
-            return Guess("ignore", "it counts the rows")
+            return Guess("ignore", COUNTS)
     if whole and CODE.search(words(name)):
         return Guess("Categorical", "whole numbers, and the name says that they are codes")
     return Guess("Numeric", "numbers")

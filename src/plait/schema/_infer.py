@@ -13,7 +13,7 @@ from plait.modalities import Modality
 from plait.tasks import Task
 
 from ._guess import separator_of
-from ._guess_input import guess_input
+from ._guess_input import COUNTS, guess_input
 from ._guess_target import guess_target
 
 GROUPS = {"Numeric": "numbers", "Categorical": "categories", "Datetime": "dates"}
@@ -96,6 +96,11 @@ def infer_inputs(
         else:
             inputs[column] = make(modalities, Modality, kind, options, f"the input {column!r}")
     _check_groups(table, wishes, groups)
+    if not inputs and not groups and not declared:
+        # A column that counts the rows says little, but more than nothing.
+        counting = [column for column, why in ignored.items() if why == COUNTS]
+        groups |= {"Numeric": counting} if counting else {}
+        ignored = {column: why for column, why in ignored.items() if column not in counting}
     for kind, columns in groups.items():
         name = GROUPS[kind]
         # A wish for the group reaches it whatever it comes to be called.
