@@ -1,8 +1,9 @@
 import pyarrow as pa
 import pytest
 
-from plait import DataError, Learner, Table, Training, _answer
+from plait import DataError, Learner, Training, _answer
 from plait._answer import answer
+from plait.data import Source
 
 TABLE = {
     "size": [float(n) if n % 6 else None for n in range(30)],
@@ -19,7 +20,7 @@ def learner() -> Learner:
 def test_notes_of_all_parts_are_added_up_and_each_part_is_told(learner, monkeypatch):
     monkeypatch.setattr(_answer, "CHUNK", 7)
     done: list[int] = []
-    table = Table.of(TABLE | {"city": ["Rome"] * 30})
+    table = Source.of(TABLE | {"city": ["Rome"] * 30})
     found = answer(learner.schema, learner.model, table, on_rows=done.append)
     assert done == [7, 14, 21, 28, 30]
     assert "size: 5 missing" in map(str, found.notes)
@@ -28,20 +29,20 @@ def test_notes_of_all_parts_are_added_up_and_each_part_is_told(learner, monkeypa
 
 
 def test_kept_columns_come_first_and_once(learner):
-    table = Table.of(TABLE)
+    table = Source.of(TABLE)
     found = answer(learner.schema, learner.model, table, ["city", "size", "city"])
     assert found.table.column_names == ["city", "size", "price"]
     assert found.table["city"].to_pylist() == TABLE["city"]
 
 
 def test_a_kept_column_may_be_one_that_the_model_does_not_read(learner):
-    table = Table.of(pa.table(TABLE | {"odd": pa.array([{"a": 1}] * 30)}))
+    table = Source.of(pa.table(TABLE | {"odd": pa.array([{"a": 1}] * 30)}))
     assert answer(learner.schema, learner.model, table, "odd").table["odd"][3].as_py() == {"a": 1}
 
 
 def test_problems_are_told_at_once(learner):
     with pytest.raises(DataError, match=r"2 problems(.|\n)*'size'(.|\n)*'nope'"):
-        answer(learner.schema, learner.model, Table.of({"city": ["Ulm"]}), ["nope"])
+        answer(learner.schema, learner.model, Source.of({"city": ["Ulm"]}), ["nope"])
 
 
 def test_the_model_is_left_in_its_mode(learner):

@@ -402,8 +402,9 @@ def test_tied_weights_are_saved(learner, tmp_path):
 
 
 FORBIDDEN = re.compile(
-    r"\bpickle\b|torch\.load\(|\beval\(|\bexec\(|yaml\.load\(|joblib|allow_pickle=True"
-    r"|weights_only=False|trust_remote_code|torch\.export\.load|marshal|shelve|import dill"
+    r"\bpickle\b|(?<!safetensors\.)torch\.load\(|\beval\(|\bexec\(|yaml\.load\(|joblib"
+    r"|allow_pickle=True|weights_only=False|trust_remote_code(?!=False)|torch\.export\.load"
+    r"|marshal|shelve|import dill"
 )
 
 

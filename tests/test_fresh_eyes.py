@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 
 import plait
 from plait._answer import CHUNK, answer
-from plait.data import Masked
+from plait.data import Masked, Source
 from plait.schema._guess_target import guess_target
 
 SHORT = plait.Training(epochs=1)
@@ -60,7 +60,7 @@ def test_rows_beyond_the_first_part_keep_their_numbers():
     learner = plait.Learner(["y"], training=SHORT, width=8)
     learner.fit({"v": [[float(n), 1.0] for n in range(50)], "y": table["y"][:50]})
     rows[CHUNK + 50] = [float("nan"), 1.0]
-    found = answer(learner.schema, learner.model, plait.Table.of({"v": rows}))
+    found = answer(learner.schema, learner.model, Source.of({"v": rows}))
     assert found.notes[0].examples == (f"row {CHUNK + 50}",)
 
 

@@ -10,20 +10,21 @@ import plait
 
 ROOF = """
 ArtifactError Batch Binary Categorical Config ConfigError DataError Datetime Image Learner Masked
-Model MultiLabel Multiclass NonFiniteError NotFittedError Numeric Ordinal Regression Schema
-SchemaError Table Tags Text Trainer Training UserError Vector
+Model MultiLabel Multiclass NonFiniteError NotFittedError Numeric Ordinal PlaitWarning Query
+Regression Schema SchemaError Table Tags Text Trainer Training UserError Vector
 balancing data fusion load modalities sharing tasks train_step training
 """
 WINGS = {
     "balancing": "Balancer Sum",
-    "data": "Batch Masked Note Pack Packed Ragged Table merged noise",
+    "data": "Batch Kept Masked Note Pack PackWriter Packed Query Ragged Repeated Source Table "
+    "joined memory_limit merged noise stored_pack",
     "fusion": "Attention Concat Fusion Mean",
-    "modalities": "Categorical Datetime Image Modality Numeric Tags Text Vector",
+    "modalities": "Categorical Datetime Image Modality Numeric Staged Tags Text Vector",
     "schema": "Guess Schema",
     "sharing": "Bottom Sharing",
     "tasks": "Binary MultiLabel Multiclass Ordinal Regression Task",
-    "training": "Callback Epoch History Progress Trainer Training augment outputs steps "
-    "task_losses train_step",
+    "training": "Callback Epoch History Loader Progress Trainer Training augment keep "
+    "outputs steps task_losses train_step",
 }
 
 

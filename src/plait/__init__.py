@@ -24,13 +24,14 @@ if TYPE_CHECKING:
         DataError as DataError,
         NonFiniteError as NonFiniteError,
         NotFittedError as NotFittedError,
+        PlaitWarning as PlaitWarning,
         SchemaError as SchemaError,
         UserError as UserError,
     )
     from ._learner import Learner as Learner
     from ._load import load as load
     from ._model import Model as Model
-    from .data import Batch as Batch, Masked as Masked, Table as Table
+    from .data import Batch as Batch, Masked as Masked, Query as Query, Table as Table
     from .modalities import (
         Categorical as Categorical,
         Datetime as Datetime,
@@ -61,13 +62,14 @@ _NAMES = {
         "DataError",
         "NonFiniteError",
         "NotFittedError",
+        "PlaitWarning",
         "SchemaError",
         "UserError",
     ),
     "_learner": ("Learner",),
     "_load": ("load",),
     "_model": ("Model",),
-    "data": ("Batch", "Masked", "Table"),
+    "data": ("Batch", "Masked", "Query", "Table"),
     "modalities": ("Categorical", "Datetime", "Image", "Numeric", "Tags", "Text", "Vector"),
     "schema": ("Schema",),
     "tasks": ("Binary", "Multiclass", "MultiLabel", "Ordinal", "Regression"),

@@ -5,7 +5,8 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from .cli import UNREAD, run, silence
+from ._errors import PlaitWarning
+from .cli import UNREAD, run, silence, tell
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings():
         if not sys.warnoptions:
             warnings.simplefilter("ignore")
+            warnings.filterwarnings("always", category=PlaitWarning)
+            warnings.showwarning = _told  # ty: ignore[invalid-assignment]
         code = run(sys.argv[1:] if arguments is None else arguments)
     try:
         sys.stdout.flush()
@@ -32,6 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         silence()
         return code or UNREAD
     return code
+
+
+def _told(message: Warning | str, *_: object, **__: object) -> None:
+    tell(f"note: {message}")
 
 
 if __name__ == "__main__":

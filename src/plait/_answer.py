@@ -1,6 +1,6 @@
 """A model over a table of any length, some rows at a time."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -8,17 +8,19 @@ from torch import Tensor
 
 from ._errors import DataError, listing
 from ._model import Model
-from .data import Note, Pack, Table, merged
+from .data import Note, Pack, Source, Table, merged
+from .packing import part_rows
 from .schema import Schema
 from .training import outputs
+from .training._ahead import ahead
 
 CHUNK = 16_384
-"""Rows that are packed at a time."""
+"""Rows that are packed at a time, where they are not too large for that."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Answers for every row of a table, in order.
+    """Answers for some rows of a table, in order.
 
     Args:
         table: The answers, in the user's units.
@@ -29,49 +31,86 @@ class Answers:
     notes: tuple[Note, ...]
 
 
-def chunks(schema: Schema, model: Model, table: Table) -> Iterator[tuple[dict[str, Tensor], Pack]]:
-    """Raw outputs and packed cells, some rows at a time."""
-    for start in range(0, len(table), CHUNK):
-        part = table.arrow.slice(start, CHUNK)
-        pack = schema.pack(replace(table, arrow=part, first=table.first + start))
-        yield outputs(model, pack), pack
+def chunks(
+    schema: Schema, model: Model, source: Source, columns: Sequence[str] | None = None
+) -> Iterator[tuple[dict[str, Tensor], Pack, Table]]:
+    """Raw outputs, packed cells and the rows themselves, some at a time, in order.
+
+    The next rows are read, decoded and packed while the model works on these.
+
+    Args:
+        schema: The fitted schema.
+        model: The trained model.
+        source: The rows.
+        columns: Those that are read; left out, all.
+    """
+    parts = source.parts(min(CHUNK, part_rows(source)), columns)
+    # The labels of a table that is only to be answered are nobody's business here.
+    wanted = None if columns is None else list(dict.fromkeys(schema.columns))
+
+    def packed() -> Iterator[tuple[Pack, Table]]:
+        for part in parts:
+            bare = part.arrow if wanted is None else part.arrow.select(wanted)
+            yield schema.pack(replace(part, arrow=bare)), part
+
+    several = source.rows > CHUNK
+    for pack, part in ahead(packed(), depth=1) if several else packed():
+        yield outputs(model, pack), pack, part
+
+
+def answers(
+    schema: Schema, model: Model, source: Source, keep: Iterable[str] = ()
+) -> Iterator[Answers]:
+    """Answers part by part, after the columns that are to be kept; memory stays level.
+
+    Args:
+        schema: The fitted schema.
+        model: The trained model.
+        source: The rows; old labels among them are not looked at.
+        keep: Columns of the table to put before the answers.
+
+    Raises:
+        DataError: If a column is missing, cannot be read, or is kept under an answer's name.
+    """
+    kept = list(dict.fromkeys([keep] if isinstance(keep, str) else keep))
+    for raw, pack, part in chunks(
+        schema, model, source, [*dict.fromkeys([*schema.columns, *kept])]
+    ):
+        found = schema.decode(raw)
+        twice = [name for name in kept if name in found.column_names]
+        if twice:
+            raise DataError(
+                f"A kept column should not bear the name of an answer. Found {listing(twice)}. "
+                "Rename it in the table, or do without it: the rows are in the same order."
+            )
+        cells = {name: part.arrow.column(name) for name in kept}
+        cells |= dict(zip(found.column_names, found.columns, strict=True))
+        yield Answers(pa.table(cells), pack.notes)
 
 
 def answer(
     schema: Schema,
     model: Model,
-    table: Table,
+    source: Source,
     keep: Iterable[str] = (),
     on_rows: Callable[[int], object] = lambda rows: None,
 ) -> Answers:
-    """Answers for every row, after the columns that are to be kept.
+    """Answers for every row, in one table.
 
     Args:
         schema: The fitted schema.
         model: The trained model.
-        table: The rows; old labels in it are nobody's business here.
+        source: The rows.
         keep: Columns of the table to put before the answers.
         on_rows: Told after each part how many rows are done.
 
     Raises:
         DataError: If a column is missing, cannot be read, or is kept under an answer's name.
     """
-    kept = [keep] if isinstance(keep, str) else list(keep)
-    table.require([*schema.columns, *kept])
-    bare = replace(table, arrow=table.arrow.select(list(dict.fromkeys(schema.columns))))
-    parts, notes, done = [], [], 0
-    for raw, pack in chunks(schema, model, bare):
-        parts.append(schema.decode(raw))
-        notes += pack.notes
-        done += len(pack)
+    tables, notes, done = [], [], 0
+    for part in answers(schema, model, source, keep):
+        tables.append(part.table)
+        notes += part.notes
+        done += len(part.table)
         on_rows(done)
-    answers = pa.concat_tables(parts)
-    twice = [name for name in kept if name in answers.column_names]
-    if twice:
-        raise DataError(
-            f"A kept column should not bear the name of an answer. Found {listing(twice)}. Rename "
-            "it in the table, or do without it: the rows are in the same order."
-        )
-    columns = {name: table.arrow.column(name) for name in kept}
-    columns |= dict(zip(answers.column_names, answers.columns, strict=True))
-    return Answers(pa.table(columns), merged(notes))
+    return Answers(pa.concat_tables(tables), merged(notes))

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, PositiveInt, TypeAdapter
+from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from ._errors import ConfigError
 from ._validate import checked
 from ._yaml import parse
+from .data import memory_limit
 from .training import Training
 
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -30,13 +31,25 @@ class ModelOptions:
 
 @dataclass(frozen=True, config=STRICT)
 class DataOptions:
-    """What is held back.
+    """What is held back, and what is kept where.
 
     Args:
         valid: The share of rows that is held back to choose the best weights by.
+        cache: A folder for packed tables and the outputs of frozen encoders, which are found
+            again by what they were made of. True keeps what took more than two seconds in
+            the user's own cache folder, up to 10 GiB; False keeps nothing.
+        memory: Tables and packs beyond this stay on the disk: up to 1 a share of the memory that
+            the process may use, above that bytes.
     """
 
     valid: Annotated[float, Field(ge=0, lt=0.9)] = 0.1
+    cache: bool | str = True
+    memory: PositiveFloat = 0.25
+
+    @property
+    def bytes(self) -> int:
+        """What tables and packs may take of the memory."""
+        return max(1, int(self.memory if self.memory > 1 else self.memory * memory_limit()))
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -37,6 +37,10 @@ class NotFittedError(RuntimeError):
     """Something was used before it had seen a table."""
 
 
+class PlaitWarning(UserWarning):
+    """Something that a user should know of, though all goes on: the command line shows it."""
+
+
 class NonFiniteError(ArithmeticError):
     """A loss or a gradient is NaN or infinite; no optimizer step was taken."""
 

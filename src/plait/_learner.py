@@ -1,24 +1,25 @@
 """The whole way from a table to answers, in the manner of scikit-learn."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
+import pyarrow as pa
 
 from . import _artifact
-from ._answer import answer, chunks
-from ._assemble import assemble, checked_names, described, ordered, refuse_objects
+from ._answer import answer, answers, chunks
+from ._assemble import checked_names, refuse_objects
 from ._config import Config
-from ._errors import DataError, NotFittedError
+from ._errors import NotFittedError
 from ._evaluate import Evaluation, evaluate
+from ._fit import Said, fitted
 from ._model import Model
-from .data import Note, Table, merged
+from .data import Note, Source
 from .schema import Schema
-from .training import Callback, History, Progress, Trainer, Training
-from .training._loader import held_back
+from .training import Callback, History, Progress, Training
 
 
 class Learner:
@@ -40,6 +41,10 @@ class Learner:
         width: Size of a token; None chooses by the number of rows.
         training: The choices of the loop.
         valid: The share of rows that is held back to choose the best weights by.
+        cache: A folder for packed tables, so that another fit to the same data starts at once; True
+            keeps costly ones in the user's own cache folder, False none.
+        memory: How much of the memory a table or its pack may take before it stays on disk: a
+            share, or bytes.
         seed: Of everything random.
         budget: How long training may take: seconds, or text like ``"20m"``.
 
@@ -62,13 +67,16 @@ class Learner:
         width: int | None = None,
         training: Training | None = None,
         valid: float = 0.1,
+        cache: bool | str = True,
+        memory: int | float = 0.25,
         seed: int = 0,
         budget: str | float | None = None,
     ) -> None:
         self.targets, self.inputs = targets, dict(inputs or {})
         self.fusion, self.sharing, self.balancing = fusion, sharing, balancing
         self.width, self.training = width, training or Training()
-        self.valid, self.seed, self.budget = valid, seed, budget
+        self.valid, self.cache, self.memory = valid, cache, memory
+        self.seed, self.budget = seed, budget
         self._schema: Schema | None = None
         self._model: Model | None = None
         self._history: History | None = None
@@ -89,6 +97,8 @@ class Learner:
             width=config.model.width,
             training=config.training,
             valid=config.data.valid,
+            cache=config.data.cache,
+            memory=config.data.memory,
             seed=config.seed,
             budget=config.budget,
         )
@@ -121,7 +131,7 @@ class Learner:
         plain = {
             "model": {"width": self.width},
             "training": self.training,
-            "data": {"valid": self.valid},
+            "data": {"valid": self.valid, "cache": self.cache, "memory": self.memory},
             "seed": self.seed,
             "budget": self.budget,
         }
@@ -129,47 +139,13 @@ class Learner:
         shown = sys.stderr.isatty() if progress is None else progress
         with Progress(config.seconds) if shown else nullcontext() as bar:
             watching = [*callbacks, bar] if bar else list(callbacks)
-            given = None if valid is None else Table.of(valid, root)
-            return self._fit(Table.of(data, root), given, watching, config)
-
-    def _fit(
-        self,
-        table: Table,
-        valid: Table | None,
-        callbacks: Sequence[Callback],
-        config: Config,
-    ) -> "Learner":
-        rows, others = held_back(len(table), 0.0 if valid else config.data.valid, config.seed)
-        train = table.take(rows) if len(others) else table
-        held = table.take(others) if len(others) else valid
-        # Kinds are those of the whole table; statistics and classes those of the training rows.
-        declared = ordered(Schema.infer(table, self.targets, self.inputs), self.inputs)
-        try:
-            schema = declared.fit(train)
-            packed, checked = schema.pack(train), schema.pack(held) if held else None
-        except DataError:
-            if len(others):
-                declared.fit(table).pack(table)  # the same, told by the rows of the user's table
-            raise
-        if checked and not any(part.mask.any() for part in checked.targets.values()):
-            raise DataError(
-                "The validation rows should have labels of at least one target. Found none. Give "
-                "other rows, or `valid=0` to do without."
-            )
-        width = config.model.width or _width(len(train))
-        with torch.random.fork_rng([]):
-            torch.default_generator.manual_seed(config.seed % (1 << 63))
-            model, balancer = assemble(schema, width, self.fusion, self.sharing, self.balancing)
-        settings = config.training.resolve(len(train), schema.seen)
-        places = torch.from_numpy(rows)
-        trainer = Trainer(schema, settings, config.seed, config.seconds, tuple(callbacks), places)
-        self._history = trainer.fit(model, packed, checked, balancer)
-        self._schema, self._model = schema, model
-        self._notes = merged([*packed.notes, *(checked.notes if checked and len(others) else ())])
-        self.rows, self.rows_held_back = len(train), len(held or ())
-        made = {"fusion": self.fusion, "sharing": self.sharing, "balancing": self.balancing}
-        told = {"data": {"valid": config.data.valid}, "seed": config.seed, "budget": config.budget}
-        self._config = described({**made, **told}, declared, settings, width)
+            said = Said(self.targets, self.inputs, self.fusion, self.sharing, self.balancing)
+            memory = config.data.bytes
+            held = None if valid is None else Source.of(valid, root, memory=memory)
+            done = fitted(Source.of(data, root, memory=memory), held, said, config, watching)
+        self._restore(done.schema, done.model, done.config)
+        self._history, self._notes = done.history, done.notes
+        self.rows, self.rows_held_back = done.rows, done.held
         return self
 
     def predict(
@@ -185,8 +161,24 @@ class Learner:
         Raises:
             DataError: If a column is missing or cannot be read.
         """
-        table = Table.of(data, root)
-        return table.restore(answer(self.schema, self.model, table, keep).table)
+        source = Source.of(data, root)
+        return source.restore(answer(self.schema, self.model, source, keep).table)
+
+    def stream(
+        self, data: Any, *, keep: Iterable[str] = (), root: str | Path | None = None
+    ) -> Iterator[pa.Table]:
+        """The answers of :meth:`predict` part by part, as Arrow tables, in memory that stays level.
+
+        Args:
+            data: Whatever holds a table, of any length.
+            keep: Columns of the input to put before the answers.
+            root: The folder that paths of pictures start from; left out, that of the file.
+
+        Raises:
+            DataError: If a column is missing or cannot be read.
+        """
+        parts = answers(self.schema, self.model, Source.of(data, root), keep)
+        return (part.table for part in parts)
 
     def evaluate(self, data: Any, *, root: str | Path | None = None) -> Evaluation:
         """Scores of each task on its labelled rows, beside those of knowing nothing of the row.
@@ -198,7 +190,11 @@ class Learner:
         Raises:
             DataError: If a column is missing or no target has a label.
         """
-        return evaluate(self.schema, list(chunks(self.schema, self.model, Table.of(data, root))))
+        source = Source.of(data, root)
+        parts = chunks(self.schema, self.model, source)
+        # The inputs have done their part: what is compared is outputs and labels.
+        scored = [(raw, replace(pack, inputs={})) for raw, pack, _ in parts]
+        return evaluate(self.schema, scored)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write the model as a folder of JSON and safetensors, whole or not at all.
@@ -244,7 +240,3 @@ class Learner:
     def config(self) -> Mapping[str, Any]:
         """Every choice of the run, with nothing left open."""
         return self._config
-
-
-def _width(rows: int) -> int:
-    return 64 if rows < 2_000 else 128

@@ -7,6 +7,7 @@ from . import _artifact
 from ._assemble import assemble
 from ._errors import ArtifactError, NotFittedError, UserError
 from ._learner import Learner
+from .modalities._without_weights import without_weights
 
 
 def load(path: str | Path, own: Iterable[type] = ()) -> Learner:
@@ -33,7 +34,8 @@ def load(path: str | Path, own: Iterable[type] = ()) -> Learner:
                 f"The weights in {str(path)!r} should be of the width {width}, as its "
                 f"'config.json' says. Found heads of {found}. Take another copy."
             )
-        model, _ = assemble(schema, width, learner.fusion, learner.sharing, "Sum", own, True)
+        with without_weights():
+            model, _ = assemble(schema, width, learner.fusion, learner.sharing, "Sum", own, True)
     except ArtifactError:
         raise
     except (UserError, NotFittedError) as error:

@@ -1,6 +1,7 @@
 """The network: encoders, fusion, sharing, heads."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,9 @@ from plait.data import Masked
 from plait.fusion import Attention, Fusion
 from plait.schema import Schema
 from plait.sharing import Bottom, Sharing
+
+Known = tuple[Masked, Tensor | None]
+"""The rows of which something is there, and their numbers; None for all of them."""
 
 
 class Model(nn.Module):
@@ -72,32 +76,34 @@ class Model(nn.Module):
     def forward(self, inputs: Mapping[str, Masked]) -> dict[str, Tensor]:
         """One raw output per task."""
         inputs = self._doubled(inputs)
+        known = dict(zip(self.inputs, _known([inputs[n] for n in self.inputs]), strict=True))
         tokens = {
-            name: self._encode(encode, inputs[name])
+            name: self._encode(encode, inputs[name], *known[name])
             for name, encode in zip(self.inputs, self.encoders, strict=True)
         }
         features = self.sharing(self.fusion(tokens))
         outputs = [head(features[name]) for name, head in zip(self.tasks, self.heads, strict=True)]
         if self.short:
-            straight = torch.cat(outputs, 1) + self._straight(inputs)
+            straight = torch.cat(outputs, 1) + self._straight(known, len(outputs[0]))
             outputs = list(straight.split(self.sizes, 1))
         return dict(zip(self.tasks, outputs, strict=True))
 
-    def _straight(self, inputs: Mapping[str, Masked]) -> Tensor:
-        total = torch.zeros(1, sum(self.sizes), device=next(iter(inputs.values())).mask.device)
+    def _straight(self, known: Mapping[str, Known], count: int) -> Tensor:
+        total = torch.zeros(1, sum(self.sizes), device=known[self.short[0]][0].mask.device)
         for name, module in zip(self.short, self.shortcuts, strict=True):
-            cells, rows = _present(inputs[name])
+            cells, rows = known[name]
             if rows is None:
                 total = total + module(cells)
-            elif rows.shape[0]:
-                total = total + _spread(module(cells), rows, len(inputs[name]))
+            elif len(cells):
+                total = total + _spread(module(cells), rows, count)
         return total
 
-    def _encode(self, encode: nn.Module, cells: Masked) -> Masked:
-        known, rows = _present(cells)
+    def _encode(
+        self, encode: nn.Module, cells: Masked, known: Masked, rows: Tensor | None
+    ) -> Masked:
         if rows is None:
-            return encode(cells)
-        if not rows.shape[0]:
+            return encode(known)
+        if not len(known):
             none = torch.zeros(len(cells), 1, self.width, device=rows.device)
             return Masked(none, cells.present.unsqueeze(1))
         tokens = encode(known)
@@ -111,19 +117,25 @@ class Model(nn.Module):
         if first is None or first.dtype != torch.float64:
             return inputs
         return {
-            name: Masked(cells.values.double(), cells.mask)
+            name: replace(cells, values=cells.values.double())
             if cells.values.is_floating_point()
             else cells
             for name, cells in inputs.items()
         }
 
 
-def _present(cells: Masked) -> tuple[Masked, Tensor | None]:
-    """The rows of which something is there, and their numbers; None for all of them."""
-    present = cells.present
-    if present.all():
+def _known(parts: Sequence[Masked]) -> list[Known]:
+    # One question for all inputs: a device must not be made to wait for each.
+    there = [cells.present for cells in parts]
+    counts = torch.stack([present.sum() for present in there]).tolist() if parts else []
+    return [_present(*each) for each in zip(parts, there, counts, strict=True)]
+
+
+def _present(cells: Masked, present: Tensor, count: int) -> Known:
+    if count == len(cells):
         return cells, None
-    rows = present.nonzero()[:, 0]
+    # As `nonzero` would, but without asking how many there are.
+    rows = present.to(torch.uint8).argsort(descending=True, stable=True)[:count]
     return cells.take(rows), rows
 
 

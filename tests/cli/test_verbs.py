@@ -185,13 +185,42 @@ def test_predict_needs_no_labels(trained, folder, plait):
 
 
 def test_lists_are_json_in_csv(folder):
-    from plait.cli._write import write
+    from plait.cli._write import writer
 
-    write(pa.table({"tags": [["a", 'b"'], None], "bytes": [b"\x00", None]}), Path("a.csv"))
+    with writer(Path("a.csv")) as write:
+        write(pa.table({"tags": [["a", 'b"'], None], "bytes": [b"\x00", None]}))
     assert csv.read_csv("a.csv").to_pydict() == {
         "tags": ['["a", "b\\""]', ""],
         "bytes": ["AA==", ""],
     }
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".arrow", ".feather", ".jsonl"])
+def test_parts_are_written_end_to_end(folder, ending):
+    from plait import Table
+    from plait.cli._write import writer
+
+    target = Path("a" + ending)
+    with writer(target) as write:
+        for start in (0, 3):
+            write(pa.table({"n": [start, start + 1, start + 2], "t": ["a", None, "ü"]}))
+        assert not target.exists()
+    found = Table.of(target).arrow
+    assert found["n"].to_pylist() == [0, 1, 2, 3, 4, 5]
+    assert [cell or None for cell in found["t"].to_pylist()] == ["a", None, "ü"] * 2
+
+
+def test_an_error_between_two_parts_leaves_no_file(folder):
+    from plait.cli._write import writer
+
+    def half() -> None:
+        with writer(Path("a.parquet")) as write:
+            write(pa.table({"n": [1]}))
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        half()
+    assert not list(folder.glob("*a.parquet*"))
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(folder):

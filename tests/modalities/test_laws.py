@@ -26,7 +26,7 @@ OTHER = {
     "Tags": {"columns": ("y",), "separator": " ", "least": 2, "most": 1},
     "Text": {
         "columns": ("y",), "encoder": "transformer", "max_length": 2, "vocabulary": 12,
-        "longest": 1, "least": 1, "forget": 0.9,
+        "longest": 1, "least": 1, "forget": 0.9, "tune": "full",
     },
     "Vector": {"columns": ("y",)},
 }  # fmt: skip

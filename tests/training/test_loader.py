@@ -1,47 +1,94 @@
-import pytest
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import numpy as np
 import torch
+from hypothesis import given, settings, strategies as st
 
-from plait.training import steps
-from plait.training._loader import held_back
-
-
-@pytest.mark.parametrize("rows", [1, 2, 7, 64, 65, 1000])
-@pytest.mark.parametrize("size", [1, 3, 64, 5000])
-def test_every_row_is_seen_once_in_steps_of_about_one_size(rows, size):
-    seen = list(steps(rows, size, seed=3, epoch=2))
-    assert sorted(torch.cat(seen).tolist()) == list(range(rows))
-    lengths = [len(step) for step in seen]
-    assert max(lengths) <= size
-    assert max(lengths) - min(lengths) <= 1
-    assert len(seen) == -(-rows // size)
+from plait.data import Masked, Pack, PackWriter, Ragged, stored_pack
+from plait.training import Loader
 
 
-def test_the_order_is_a_function_of_seed_and_epoch_alone():
-    def order(seed, epoch):
-        return torch.cat(list(steps(50, 7, seed, epoch))).tolist()
-
-    torch.manual_seed(1)
-    first = order(0, 0)
-    torch.manual_seed(2)
-    state = torch.get_rng_state()
-    assert order(0, 0) == first
-    assert torch.equal(torch.get_rng_state(), state)
-    others = [order(seed, epoch) for seed in (0, 1, 7, 10**30 + 1) for epoch in (0, 1, 2)]
-    assert len({tuple(each) for each in others}) == len(others)
-
-
-@pytest.mark.parametrize("rows", [1, 2, 3, 10, 1000])
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.89])
-def test_a_row_is_either_trained_on_or_held_back(rows, share):
-    train, held = held_back(rows, share, seed=0)
-    assert sorted([*train.tolist(), *held.tolist()]) == list(range(rows))
-    assert len(train) >= 1
-    assert len(held) == min(round(share * rows), rows - 1)
-    assert (train[1:] > train[:-1]).all()
-    again = held_back(rows, share, seed=0)
-    assert (again[0] == train).all()
+def pack_of(rows: int) -> Pack:
+    lengths = torch.arange(rows) * 7 % 11
+    offsets = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+    values = torch.arange(float(rows))
+    return Pack(
+        rows,
+        {
+            "x": Masked(values, torch.ones(rows).bool()),
+            "t": Ragged(torch.arange(int(offsets[-1])), offsets, lengths > 0),
+        },
+        {"y": Masked(values, values % 2 == 0)},
+    )
 
 
-def test_no_more_is_held_back_than_choosing_needs():
-    train, held = held_back(200_000, 0.1, seed=0)
-    assert (len(train), len(held)) == (190_000, 10_000)
+@cache
+def mapped() -> Pack:
+    with tempfile.TemporaryDirectory() as folder:
+        with PackWriter(Path(folder)) as writer:
+            writer.append(pack_of(1_000))
+        return stored_pack(Path(folder), writer.described(), mapped=True)
+
+
+@settings(max_examples=25)
+@given(st.integers(1, 1_300), st.integers(1, 300), st.integers(0, 2), st.booleans())
+def test_with_a_window_every_row_comes_once_with_its_own_cells(window, size, epoch, bucket):
+    loader = Loader(mapped(), size, seed=4, window=window, bucket=bucket)
+    batches = list(loader.epoch(epoch))
+    assert len(batches) == loader.steps(epoch)
+    assert max(map(len, batches)) <= size
+    rows = torch.cat([batch.rows for batch in batches])
+    assert sorted(rows.tolist()) == list(range(1_000))
+    whole = pack_of(1_000)
+    for batch in batches[:3]:
+        wanted = whole[batch.rows]
+        assert torch.equal(batch.inputs["x"].values, wanted.inputs["x"].values)
+        assert torch.equal(batch.inputs["t"].values, wanted.inputs["t"].values)
+        assert torch.equal(batch.inputs["t"].mask, wanted.inputs["t"].mask)
+        assert list(batch.targets) == list(wanted.targets)
+
+
+def test_a_window_holds_rows_from_all_over_the_pack():
+    batches = list(Loader(mapped(), 10, seed=0, window=250, bucket=False).epoch(0))
+    means = torch.stack([batch.rows.float().mean() for batch in batches])
+    # Rows drawn at random have a standard deviation of 289, and ten of them a tenth's root of it.
+    assert 0.7 < float(means.std() / (289 / 10**0.5)) < 1.4
+
+
+def test_the_batches_are_a_function_of_seed_and_epoch():
+    def rows(window, seed=0, epoch=0, world=1, rank=0):
+        loader = Loader(mapped(), 64, seed, window=window, world=world, rank=rank)
+        return [batch.rows.tolist() for batch in loader.epoch(epoch)]
+
+    for window in (None, 256):
+        assert rows(window) == rows(window)
+        assert rows(window) != rows(window, seed=1)
+        assert rows(window) != rows(window, epoch=1)
+        shares = [rows(window, world=2, rank=rank) for rank in (0, 1)]
+        for step, one, other in zip(rows(window), *shares, strict=True):
+            assert sorted(step) == sorted(one + other)
+
+
+def test_lengths_matter_only_where_padding_would():
+    even = Pack(64, {"t": Ragged(torch.ones(640).long(), torch.arange(0, 641, 10),
+                                 torch.ones(64).bool())}, {})  # fmt: skip
+    assert Loader(even, 8, seed=0).lengths is None
+    assert Loader(pack_of(64), 8, seed=0).lengths is not None
+    assert Loader(pack_of(64), 8, seed=0, bucket=False).lengths is None
+    assert Loader(Pack(64, {"x": pack_of(64).inputs["x"]}, {}), 8, seed=0).lengths is None
+
+
+def test_batches_of_like_length_hold_less_padding():
+    draw = np.random.default_rng(0)
+    lengths = torch.from_numpy(draw.integers(1, 60, 2_000))
+    offsets = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+    words = Ragged(torch.ones(int(offsets[-1])).long(), offsets, torch.ones(2_000).bool())
+    pack = Pack(2_000, {"t": words}, {})
+
+    def padded(bucket):
+        batches = Loader(pack, 32, seed=0, bucket=bucket).epoch(0)
+        return sum(batch.inputs["t"].mask.numel() for batch in batches)
+
+    assert padded(True) < 0.62 * padded(False)

@@ -254,3 +254,45 @@ def test_task_losses_divide_by_the_labels_of_the_whole_step(kit):
     twice = task_losses(kit.schema, outputs, batch, {name: 2 * n for name, n in count.items()})
     for name, loss in plain.items():
         assert twice[name].item() == pytest.approx(loss.item() / 2, rel=1e-6)
+
+
+def test_the_row_is_named_in_whichever_part_it_falls(kit):
+    batch = only(kit.pack[ROWS], "price")
+    labels = batch.targets["price"]
+    place = int(labels.mask.nonzero()[-1])
+    values = labels.values.clone()
+    values[place] = math.inf
+    spoiled = Batch(batch.inputs, {"price": Masked(values, labels.mask)}, batch.rows)
+    for parts in (1, 4, 60):
+        with pytest.raises(NonFiniteError, match=rf"1 rows of the training table: \[{place}\]"):
+            step(kit, kit.model(), spoiled, accumulate=parts)
+
+
+class Fragile(Sum):
+    """A balancer that breaks on what is not finite, or on anything."""
+
+    broken = False
+
+    def backward(self, losses):
+        if self.broken or not all(loss.isfinite() for loss in losses.values()):
+            raise ValueError("no solution")
+        return super().backward(losses)
+
+
+def test_a_balancer_that_breaks_does_not_hide_the_cause(kit):
+    balancer, model = Fragile(tuple(kit.schema.tasks)), kit.model()
+    with torch.no_grad():
+        model.heads[1].weight[0, 0] = math.nan
+    with pytest.raises(NonFiniteError, match="task 'sold'"):
+        step(kit, model, kit.pack[ROWS], balancer=balancer)
+    balancer.broken = True
+    with pytest.raises(ValueError, match="no solution"):
+        step(kit, kit.model(), kit.pack[ROWS], balancer=balancer)
+
+
+def test_weights_that_the_optimizer_does_not_hold_have_no_part_in_the_norm(kit):
+    model = kit.model()
+    head = list(model.heads.parameters())
+    step(kit, model, kit.pack[ROWS], clip=0.01, optimizer=torch.optim.SGD(head, lr=0.1))
+    norm = torch.cat([p.grad.flatten() for p in head if p.grad is not None]).norm()
+    assert norm.item() == pytest.approx(0.01, rel=1e-3)

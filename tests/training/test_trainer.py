@@ -257,7 +257,7 @@ def test_a_loss_that_is_not_finite_names_the_rows_of_the_users_table(kit):
     with pytest.raises(NonFiniteError, match=rf"1 rows of the training table: \[{place}\]"):
         fit(kit, train=bad)
     with pytest.raises(NonFiniteError, match=rf"1 rows of the training table: \[{place + 500}\]"):
-        fit(kit, train=bad, rows=torch.arange(500, 560))
+        fit(kit, train=replace(bad, places=torch.arange(500, 560)))
 
 
 def test_weights_that_ran_away_are_not_kept(kit):

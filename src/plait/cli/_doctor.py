@@ -13,6 +13,10 @@ from ._show import emit, heading, say, table, waiting
 BRINGS = {
     "pandas": "tables and answers as data frames of pandas",
     "polars": "tables and answers as data frames of polars",
+    "hf": "pretrained text encoders in the format of transformers",
+    "lora": "the same, tuned by small matrices beside their attention",
+    "duckdb": "tables out of files of DuckDB",
+    "remote": "tables at URLs: s3://, gs://, https:// and more",
     "dev": "all that `make test` needs",
 }
 

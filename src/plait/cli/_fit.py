@@ -69,14 +69,11 @@ def fit(
     check_free(target, overwrite)
     check_writable(target)
     from plait._learner import Learner
-    from plait.data import Table
     from plait.training import Progress
 
     learner = Learner.from_config(chosen)
     with Progress(chosen.seconds) as progress:
-        source = Table.of(data, root)
-        held = Table.of(valid, root) if valid else None
-        learner.fit(source, held, callbacks=[progress])
+        learner.fit(data, valid, root=root, callbacks=[progress], progress=False)
     learner.save(target, overwrite=overwrite)
     found = _summary(learner, output)
     if as_json:

@@ -11,7 +11,7 @@ from plait._errors import UserError
 from ._options import Data, Json, Overwrite, Root, Saved
 from ._place import check_file
 from ._show import emit, notes, say, waiting
-from ._write import ENDINGS, write
+from ._write import ENDINGS, writer
 
 
 def predict(
@@ -46,29 +46,29 @@ def predict(
         )
     check_file(target, overwrite)
     with waiting("reading") as update:
-        from plait._answer import answer
+        from plait._answer import answers
         from plait._load import load
-        from plait.data import Table
+        from plait.data import Source, merged
 
         learner = load(run)
-        source = Table.of(data, root)
-        began = time.monotonic()
-        found_answers = answer(
-            learner.schema,
-            learner.model,
-            source,
-            keep or [],
-            lambda rows: update(f"answered {rows:,} of {len(source):,} rows"),
-        )
+        source = Source.of(data, root)
+        began, done, columns, found_notes = time.monotonic(), 0, [], []
+        with writer(target) as write:
+            for part in answers(learner.schema, learner.model, source, keep or []):
+                write(part.table)
+                done += part.table.num_rows
+                columns = part.table.column_names
+                found_notes = [*merged([*found_notes, *part.notes])]
+                rate = done / max(time.monotonic() - began, 1e-9)
+                update(f"answered {done:,} of {source.rows:,} rows, {rate:,.0f} rows/s")
         seconds = time.monotonic() - began
-        write(found_answers.table, target)
     found = {
         "output": str(output),
-        "rows": len(source),
+        "rows": done,
         "seconds": round(seconds, 3),
-        "rows_per_second": round(len(source) / max(seconds, 1e-9), 1),
-        "columns": found_answers.table.column_names,
-        "notes": [str(note) for note in found_answers.notes],
+        "rows_per_second": round(done / max(seconds, 1e-9), 1),
+        "columns": columns,
+        "notes": [str(note) for note in found_notes],
     }
     if as_json:
         emit(found)
@@ -77,5 +77,5 @@ def predict(
         f"{found['rows']:,} rows in {seconds:.2f} s ({found['rows_per_second']:,.0f} rows/s), "
         f"written to {output}"
     )
-    say(f"answers: {', '.join(found_answers.table.column_names)}")
-    notes(found_answers.notes, "Cells that were not taken as they stand")
+    say(f"answers: {', '.join(columns)}")
+    notes(found_notes, "Cells that were not taken as they stand")

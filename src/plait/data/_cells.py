@@ -15,8 +15,10 @@ def normal(column: pa.ChunkedArray | pa.Array) -> pa.Array:
         >>> normal(pa.chunked_array([["a"], ["b", None]])).type
         DataType(large_string)
     """
+    # An empty chunk that came through Arrow's C interface cannot always be concatenated.
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-    parts = [_normal(chunk) for chunk in chunks or [pa.array([], column.type)]]
+    filled = [chunk for chunk in chunks if len(chunk)] or [pa.array([], column.type)]
+    parts = [_normal(chunk) for chunk in filled]
     return parts[0] if len(parts) == 1 else pa.concat_arrays(parts)
 
 

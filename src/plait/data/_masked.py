@@ -1,6 +1,7 @@
 """The atom: a tensor, and which of its entries are there."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Int64, Shaped
@@ -48,13 +49,36 @@ class Masked:
 
     def take(self, rows: Int64[Tensor, " rows"]) -> "Masked":
         """Some of the rows, in the order asked for."""
-        return Masked(self.values[rows], self.mask[rows])
+        return replace(self, values=self.values[rows], mask=self.mask[rows])
+
+    def select(self, rows: Int64[Tensor, " rows"]) -> "Masked":
+        """Some of the rows: for dense cells the same as :meth:`take`."""
+        return self.take(rows)
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All that is held."""
+        return self.values, self.mask
+
+    def slice(self, start: int, stop: int) -> "Masked":
+        """Rows that lie side by side, in the same memory."""
+        return replace(self, values=self.values[start:stop], mask=self.mask[start:stop])
+
+    @staticmethod
+    def joined(parts: "Sequence[Masked]") -> "Masked":
+        """Rows of several, end to end, in memory of their own."""
+        values, mask = zip(*(part.tensors() for part in parts), strict=True)
+        return Masked(torch.cat(values), torch.cat(mask))
+
+    def pin_memory(self) -> "Masked":
+        """The same in memory that a GPU can read by itself."""
+        return replace(self, values=self.values.pin_memory(), mask=self.mask.pin_memory())
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "Masked":
         """The same, on another device. The original is left as it was."""
-        return Masked(
-            self.values.to(device, non_blocking=non_blocking),
-            self.mask.to(device, non_blocking=non_blocking),
+        return replace(
+            self,
+            values=self.values.to(device, non_blocking=non_blocking),
+            mask=self.mask.to(device, non_blocking=non_blocking),
         )
 
 

@@ -21,7 +21,8 @@ def noise(
     """
     start = (seed * 1_000_003 + epoch + _HALF) % (2 * _HALF) - _HALF  # around, as int64 goes
     key = _mix(torch.tensor(start))
-    state = _mix(key + rows * _STEP).unsqueeze(1) + torch.arange(1, draws + 1) * _STEP
+    places = torch.arange(1, draws + 1, device=rows.device) * _STEP
+    state = _mix(key + rows * _STEP).unsqueeze(1) + places
     return _shift(_mix(state), 40).to(torch.float32) / (1 << 24)
 
 

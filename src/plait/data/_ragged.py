@@ -1,5 +1,6 @@
 """Rows of different lengths, end to end in one tensor."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -65,7 +66,7 @@ class Ragged:
         starts = self.offsets[rows]
         lengths = (self.offsets[rows + 1] - starts) * self.mask[rows]
         longest = max(1, int(lengths.max())) if len(rows) else 1
-        steps = torch.arange(longest)
+        steps = torch.arange(longest, device=lengths.device)
         mask = steps < lengths.unsqueeze(1)
         if not self.values.shape[0]:
             shape = (len(rows), longest, *self.values.shape[1:])
@@ -74,3 +75,38 @@ class Ragged:
         values = self.values[index]
         hidden = ~mask.view(*mask.shape, *[1] * (values.ndim - 2))
         return Masked(values.masked_fill(hidden, 0), mask)
+
+    def select(self, rows: Int64[Tensor, " rows"]) -> "Ragged":
+        """Some of the rows, in the order asked for, ragged as they are."""
+        lengths = self.lengths[rows]
+        offsets = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+        # Each entry's place is its row's first one, and as far on as it stands in its own row.
+        shift = self.offsets[rows] - offsets[:-1]
+        steps = torch.arange(int(offsets[-1]), device=shift.device)
+        index = steps + shift.repeat_interleave(lengths)
+        return Ragged(self.values[index], offsets, self.mask[rows])
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All that is held."""
+        return self.values, self.offsets, self.mask
+
+    def slice(self, start: int, stop: int) -> "Ragged":
+        """Rows that lie side by side, the values in the same memory."""
+        bounds = self.offsets[start : stop + 1]
+        first, last = int(bounds[0]), int(bounds[-1])
+        return Ragged(self.values[first:last], bounds - first, self.mask[start:stop])
+
+    @staticmethod
+    def joined(parts: "Sequence[Ragged]") -> "Ragged":
+        """Rows of several, end to end, in memory of their own."""
+        lengths = torch.cat([part.lengths for part in parts])
+        offsets = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+        return Ragged(
+            torch.cat([part.values for part in parts]),
+            offsets,
+            torch.cat([part.mask for part in parts]),
+        )
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "Ragged":
+        """The same, on another device. The original is left as it was."""
+        return Ragged(*(each.to(device, non_blocking=non_blocking) for each in self.tensors()))

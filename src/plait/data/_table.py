@@ -1,6 +1,6 @@
 """A table of Arrow columns, wherever it came from."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import torch
-from torch import Tensor
 
 from plait._errors import DataError, listing, suggestion, together
 
 from ._cells import normal, plain, texts
-from ._read import read
+from ._media import unwrapped
+from ._objects import Restore, same
 
 MOST = 20
 """How many columns a message names."""
@@ -42,7 +41,7 @@ class Table:
 
     arrow: pa.Table
     root: Path | None = None
-    restore: Callable[[pa.Table], Any] = field(default=lambda arrow: arrow, repr=False)
+    restore: Restore = field(default=same, repr=False)
     first: int = 0
 
     @classmethod
@@ -51,9 +50,11 @@ class Table:
 
         Args:
             source: The path of a CSV, TSV, Parquet, Arrow, Feather or JSON-lines file (gzipped
-                text is fine), a glob or a list of such paths; any object that speaks Arrow (a
-                data frame of pandas or polars, a DuckDB relation, an Arrow table or reader);
-                or a dict of columns (lists, NumPy arrays, tensors).
+                text is fine), a glob or a URL for fsspec (``"s3://..."``), a list of such; any
+                object that speaks Arrow (a data frame of pandas or polars, a DuckDB relation,
+                an Arrow table or reader); a dict of columns (lists, NumPy arrays, tensors); a
+                dataset of Hugging Face; a :class:`Query`, or one in words,
+                ``"homes.sqlite::SELECT * FROM homes"``; or a :class:`Source`.
             root: The folder that relative paths in cells start from. Left out, it is the folder
                 of the file, or the working folder for a table in memory.
 
@@ -63,40 +64,9 @@ class Table:
         """
         if isinstance(source, Table):
             return replace(source, root=Path(root)) if root else source
-        if isinstance(source, str | Path) or _is_paths(source):
-            arrow, home = read(source)
-            return cls._checked(arrow, Path(root) if root else home)
-        home = Path(root) if root else Path.cwd()
-        if isinstance(source, Mapping):
-            return cls._checked(_from_columns(source), home, pa.Table.to_pydict)
-        kind = type(source).__module__.partition(".")[0]
-        if kind == "pandas" and source.ndim == 2:
-            twice = [str(name) for name in source.columns[source.columns.duplicated()]]
-            _refuse_twice(twice)
-            arrow = _from_pandas(source)
-            index = source.index
-            return cls._checked(arrow, home, lambda out: out.to_pandas().set_axis(index))
-        if hasattr(source, "__arrow_c_stream__"):
-            restore: Callable[[pa.Table], Any] = lambda out: out  # noqa: E731 (typed as the field)
-            if kind == "polars":
-                restore = type(source)
-            return cls._checked(_from_stream(source), home, restore)
-        raise DataError(
-            "A table should be a path, a dict of columns, or an object that speaks Arrow (pandas, "
-            f"polars, DuckDB, pyarrow). Found {type(source).__name__!r}."
-        )
+        from ._open import WHOLE, opened  # what opens things makes tables of them
 
-    @classmethod
-    def _checked(
-        cls, arrow: pa.Table, root: Path | None, restore: Callable[[pa.Table], Any] | None = None
-    ) -> "Table":
-        _refuse_twice(sorted({name for name in arrow.column_names if _count(arrow, name) > 1}))
-        if not arrow.num_columns or not arrow.num_rows:
-            raise DataError(
-                "A table should have at least one row and one column. Found "
-                f"{arrow.num_rows:,} rows and {arrow.num_columns:,} columns."
-            )
-        return cls(arrow, root, restore) if restore else cls(arrow, root)
+        return opened(source, Path(root) if root else None, WHOLE).table()
 
     def __len__(self) -> int:
         return self.arrow.num_rows
@@ -105,13 +75,17 @@ class Table:
         return isinstance(name, str) and self.arrow.schema.get_field_index(name) >= 0
 
     def __getitem__(self, name: str) -> pa.Array:
-        """One column, normalized: one chunk, one string type, NaN in numbers kept as it is."""
+        """One column, normalized: one chunk, one string type, NaN in numbers kept as it is.
+
+        Where a picture or a sound comes with its path (``struct<bytes, path>``, as Hugging Face
+        writes them), it is the bytes, or the path where no cell has bytes.
+        """
         if name not in self:
             raise DataError(
                 f"There is no column {name!r} in the table.{suggestion(name, self.names)} "
                 f"Its columns: {listing(self.names, 20)}."
             )
-        return normal(self.arrow.column(name))
+        return normal(unwrapped(self.arrow.column(name), name))
 
     @property
     def names(self) -> list[str]:
@@ -160,79 +134,3 @@ class Table:
         if problems:
             problems[-1] += f" The table has: {listing(self.names, MOST)}."
         together(problems)
-
-
-def _is_paths(source: object) -> bool:
-    return isinstance(source, list | tuple) and all(isinstance(p, str | Path) for p in source)
-
-
-def _count(arrow: pa.Table, name: str) -> int:
-    return len(arrow.schema.get_all_field_indices(name))
-
-
-def _refuse_twice(names: list[str]) -> None:
-    if names:
-        raise DataError(
-            f"Each column needs a name of its own. Used twice: {listing(names)}. "
-            "Rename or drop one."
-        )
-
-
-def _from_stream(source: Any) -> pa.Table:
-    try:
-        return pa.table(source)
-    except (pa.ArrowInvalid, TypeError) as error:
-        raise DataError(
-            f"A table should have columns with names. Found {type(source).__name__!r}. {error} "
-            "Give it as a dict, {name: column}."
-        ) from error
-
-
-REFUSED = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError,
-           OverflowError)  # fmt: skip
-"""What Arrow raises for cells that do not make a column."""
-
-
-def _from_pandas(frame: Any) -> pa.Table:
-    try:
-        return pa.Table.from_pandas(frame, preserve_index=False)
-    except REFUSED as error:
-        raise DataError(
-            f"The cells of a column should be of one type. {' '.join(map(str, error.args))} "
-            "Convert that column, for example with `.astype(str)`."
-        ) from error
-
-
-def _from_columns(columns: Mapping[Any, Any]) -> pa.Table:
-    names = [str(name) for name in columns]
-    _refuse_twice(sorted({name for name in names if names.count(name) > 1}))
-    arrays, problems = {}, []
-    for name, cells in columns.items():
-        try:
-            arrays[str(name)] = _from_cells(cells)
-        except REFUSED as error:
-            problems.append(
-                f"Column {name!r} should be a list of cells of one type. {error}. Convert it first."
-            )
-    together(problems)
-    lengths = {name: len(cells) for name, cells in arrays.items()}
-    if len(set(lengths.values())) > 1:
-        raise DataError(f"All columns should have as many rows. Found {lengths}.")
-    return pa.table(arrays)
-
-
-def _from_cells(cells: Any) -> pa.Array:
-    if isinstance(cells, str | bytes | Mapping | Set):
-        raise TypeError(f"Found {type(cells).__name__!r}")
-    if isinstance(cells, Tensor):
-        cells = cells.detach().cpu()
-        # NumPy has no bfloat16.
-        cells = (cells.float() if cells.dtype == torch.bfloat16 else cells).numpy()
-    if isinstance(cells, np.ndarray):
-        cells = cells.astype(cells.dtype.newbyteorder("="), copy=False)
-        if cells.ndim == 2:
-            flat = pa.array(cells.reshape(-1))
-            return pa.FixedSizeListArray.from_arrays(flat, cells.shape[1])
-    if isinstance(cells, pa.Array | pa.ChunkedArray):
-        return cells
-    return pa.array(cells, from_pandas=True)

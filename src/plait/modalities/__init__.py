@@ -5,6 +5,7 @@ from ._categorical import Categorical as Categorical
 from ._datetime import Datetime as Datetime
 from ._image import Image as Image
 from ._numeric import Numeric as Numeric
+from ._staged import Staged as Staged
 from ._tags import Tags as Tags
 from ._text import Text as Text
 from ._vector import Vector as Vector

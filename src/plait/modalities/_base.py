@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import field
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import ConfigDict
@@ -59,6 +60,13 @@ class Modality(ABC):
         It is given only rows of which something is there, and returns a
         :class:`~plait.data.Masked` with a mask ``[batch, tokens]``.
         """
+
+    def files(self, table: Table) -> list[Path]:
+        """The files that the cells point to; when one of them changes, the data have changed.
+
+        A leaf whose cells are all there is leaves this as it stands.
+        """
+        return []
 
     def shortcut(self, outputs: int) -> nn.Module | None:
         """A module from the cells straight to ``[batch, outputs]``, or None where there is none.

@@ -33,6 +33,7 @@ class ConvEncoder(nn.Module):
         small: bool = False,
     ) -> None:
         super().__init__()
+        self.small = small
         channels = (8, 16, 32) if small else (24, 48, 96, 128)
         groups = 4 if small else 8
         dropout = 0.5 if small else 0.1
@@ -52,13 +53,22 @@ class ConvEncoder(nn.Module):
 
     def forward(self, cells: Masked) -> Masked:
         """One token per row."""
-        maps = self.body(scaled(cells, self.gain.dtype))
+        maps = self.body(scaled(cells, self.gain.dtype, self._layout(cells.values)))
         maps = maps + self.last(maps)
         token = self.gain * self.project(adaptive_avg_pool2d(maps, PARTS).flatten(1))
         return Masked(token.unsqueeze(1), cells.mask.unsqueeze(1))
 
+    def _layout(self, pixels: Tensor) -> torch.memory_format:
+        # With channels side by side a step of the large net takes a fifth less on the processor;
+        # that of the small one takes a tenth more.
+        if self.small and pixels.device.type == "cpu":
+            return torch.contiguous_format
+        return torch.channels_last
 
-def scaled(cells: Masked, dtype: torch.dtype) -> Tensor:
+
+def scaled(
+    cells: Masked, dtype: torch.dtype, layout: torch.memory_format = torch.contiguous_format
+) -> Tensor:
     """Bytes to floats around zero; on the device, so that a quarter of the data travels."""
-    pixels = cells.values.to(dtype).sub_(127.5).div_(63.75)
+    pixels = cells.values.to(dtype, memory_format=layout, copy=True).sub_(127.5).div_(63.75)
     return pixels.where(cells.mask.view(-1, 1, 1, 1), 0.0)

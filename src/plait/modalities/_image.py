@@ -1,15 +1,16 @@
 """Pictures."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
-from torch import nn
+from torch import Tensor, nn
 
 from plait._errors import DataError
-from plait.data import Masked, Note, Packed, Table
+from plait.data import Kept, Masked, Note, Packed, Table
 
 from ._base import STRICT, Draw, Modality
 from ._conv_encoder import ConvEncoder
@@ -83,21 +84,26 @@ class Image(Modality):
             )
         return Packed(Masked(torch.from_numpy(pixels), torch.from_numpy(there)), tuple(notes))
 
+    def files(self, table: Table) -> list[Path]:
+        """The pictures that are named by a path, each once."""
+        items = Sources.of(table[self.column], self.column, table.root).items
+        return list(dict.fromkeys(item for item in items if isinstance(item, Path)))
+
     def augment(self, cells: Masked, draw: Draw) -> Masked:
         """Some pictures mirrored, all shifted a little, edges repeated."""
+        if isinstance(cells, Kept):
+            return cells
         pixels, noise = cells.values, draw(3)
         side = pixels.shape[-1]
         if self.flip:
             pixels = torch.where((noise[:, 0] < 0.5).view(-1, 1, 1, 1), pixels.flip(3), pixels)
         most = round(self.shift * side)
         if most:
-            down, right = ((2 * most + 1) * noise[:, 1:3]).long().T
-            steps = torch.arange(side)
-            rows = (steps + down.unsqueeze(1) - most).clamp(0, side - 1)
-            columns = (steps + right.unsqueeze(1) - most).clamp(0, side - 1)
-            batch = torch.arange(len(pixels)).view(-1, 1, 1)
-            # Indexed axes come first: [batch, height, width, 3], brought back by the permute.
-            pixels = pixels[batch, :, rows.unsqueeze(2), columns.unsqueeze(1)].permute(0, 3, 1, 2)
+            starts = ((2 * most + 1) * noise[:, 1:3]).long()
+            # One view of all windows of the picture with its edges repeated: each row takes one.
+            windows = _framed(pixels, most).unfold(2, side, 1).unfold(3, side, 1)
+            batch = torch.arange(len(pixels), device=pixels.device)
+            pixels = windows.permute(0, 2, 3, 1, 4, 5)[batch, starts[:, 0], starts[:, 1]]
         return Masked(pixels, cells.mask)
 
     def build(self, width: int) -> nn.Module:
@@ -109,3 +115,16 @@ class Image(Modality):
         # A few hundred pictures are learned by heart; there a smaller net that starts softly.
         small = self.rows < FEW
         return ConvEncoder(width, small=small)
+
+
+def _framed(pixels: Tensor, edge: int) -> Tensor:
+    """Pictures with their edges repeated; torch pads no bytes."""
+    batch, channels, height, width = pixels.shape
+    framed = pixels.new_empty(batch, channels, height + 2 * edge, width + 2 * edge)
+    middle = framed[:, :, edge : edge + height]
+    middle[..., edge : edge + width] = pixels
+    middle[..., :edge] = pixels[..., :1]
+    middle[..., edge + width :] = pixels[..., -1:]
+    framed[:, :, :edge] = middle[:, :, :1]
+    framed[:, :, edge + height :] = middle[:, :, -1:]
+    return framed

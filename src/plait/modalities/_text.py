@@ -1,7 +1,8 @@
 """Text."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -12,20 +13,26 @@ from pydantic.dataclasses import dataclass
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from torch import nn
 
-from plait._errors import DataError
-from plait.data import Masked, Note, Packed, Ragged, Table
+from plait._errors import ConfigError, DataError
+from plait.data import Kept, Masked, Note, Packed, Ragged, Table
 from plait.data._cells import texts
 
 from ._base import STRICT, Draw, Modality
+from ._hf_folder import PREFIX, HfFolder
 from ._ngrams import BUCKETS, document_counts, ngrams
+from ._pretrained_fit import PretrainedFit, frame
+from ._pretrained_text import pretrained_text
 from ._text_encoder import TextEncoder
 from ._text_fit import TextFit
 from ._text_shortcut import TextShortcut, rarities
+from ._tokenizer import tokenizer_of
 
 CHUNK = 10_000
 LONG = 16
 UNKNOWN, UNKNOWN_ID = "[UNK]", 1
 Share = Annotated[float, Field(ge=0, lt=1)]
+Pretrained = Annotated[str, Field(pattern=rf"^{PREFIX}.")]
+Tune = Annotated[str, Field(pattern=r"^(frozen|lora|full|last:[1-9]\d{0,3})$")]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -35,20 +42,31 @@ class Text(Modality):
     A deep encoder reads the tokens, and a linear *shortcut* leads from single tokens and pairs
     straight to the outputs. Upper and lower case are the same. An empty cell is missing.
 
+    A pretrained encoder reads the text with the tokenizer that it was trained with, and has no
+    shortcut; take one where there are few texts, or where meaning counts more than single words.
+    A saved model holds all of it, and needs its folder no more.
+
     Args:
         encoder: ``"bag"`` reads single tokens and their next neighbors, ``"transformer"`` the whole
             text; both start from nothing. ``"scratch"`` takes the transformer from 100,000 texts
-            on.
+            on. ``"hf:NAME"`` is a pretrained encoder in the format of the transformers library: a
+            folder, or else a model of the hub that is in its cache or may be fetched.
         max_length: Tokens beyond this many are cut off, and counted.
+        tune: How much of a pretrained encoder is trained: ``"frozen"`` (nothing, the default),
+            ``"last:k"`` (its last k blocks), ``"lora"`` (small matrices beside its attention) or
+            ``"full"``. What is not trained is run once for each different text.
         vocabulary: How many different tokens there may be, padding and the unknown one included.
         longest: How many tokens a run of the shortcut has at most; 0 leaves the shortcut out.
         least: In how many texts a run has to occur to be known.
         forget: Share of the tokens that a training step sees as unknown; left out, a tenth of
             texts of 16 tokens or more on average, and half of that of shorter ones.
-        fitted: The tokenizer and the runs of the training texts, found by :meth:`fit`.
+        fitted: The tokenizer and the runs of the training texts, or what has to be known of the
+            pretrained encoder, found by :meth:`fit`.
 
     Raises:
         DataError: From :meth:`fit`, if there is no text.
+        ConfigError: From :meth:`fit`, if an option does not go with the encoder, or the pretrained
+            encoder is not there or cannot be used.
 
     Example:
         >>> table = Table.of({"note": ["a red bag", None, "A red shoe"]})
@@ -60,13 +78,14 @@ class Text(Modality):
 
     SEEN: ClassVar[int | None] = 60_000
 
-    encoder: Literal["scratch", "bag", "transformer"] = "scratch"
+    encoder: Literal["scratch", "bag", "transformer"] | Pretrained = "scratch"
     max_length: PositiveInt = 128
+    tune: Tune | None = None
     vocabulary: Annotated[int, Field(ge=2)] = 16_000
     longest: NonNegativeInt = 2
     least: PositiveInt = 2
     forget: Share | None = None
-    fitted: TextFit | None = None
+    fitted: TextFit | PretrainedFit | None = None
 
     def fit(self, table: Table) -> "Text":
         """A copy with a tokenizer trained on the texts, and the runs that are frequent enough."""
@@ -76,6 +95,14 @@ class Text(Modality):
             raise DataError(
                 f"The input {column!r} should hold text. Found none: every cell is empty. "
                 "Leave the column out."
+            )
+        if self.encoder.startswith(PREFIX):
+            return replace(self, fitted=self._pretrained())
+        if self.tune:
+            raise ConfigError(
+                f"`tune` should be left out for the encoder {self.encoder!r} of {column!r}: it "
+                f"starts from nothing, and all of it is trained. Got {self.tune!r}. Leave it out, "
+                f"or take a pretrained encoder: '{PREFIX}FOLDER'."
             )
         tokenizer = _trained(cells, self.vocabulary)
         known = len(cells) - cells.null_count
@@ -95,20 +122,33 @@ class Text(Modality):
         )
         return replace(self, fitted=fitted)
 
+    def _pretrained(self) -> PretrainedFit:
+        usual = {each.name: each.default for each in fields(self)}
+        for name in ("vocabulary", "longest", "least", "forget"):
+            if getattr(self, name) != usual[name]:
+                raise ConfigError(
+                    f"`{name}` should be left out for a pretrained encoder, which has a vocabulary "
+                    f"of its own and no shortcut. Got {getattr(self, name)!r}."
+                )
+        return PretrainedFit.of(self.encoder, self.max_length)
+
     def pack(self, table: Table) -> Packed:
         """Numbers of tokens: int64, ragged over ``[rows]``."""
         if self.fitted is None:
             raise self.unfitted()
         column = self.column
         cells = texts(table[column])
-        tokenizer = Tokenizer.from_str(self.fitted.tokenizer)
+        tokenizer = tokenizer_of(self.fitted.tokenizer)
+        before, after = frame(tokenizer) if isinstance(self.fitted, PretrainedFit) else ([], [])
+        room = self.max_length - len(before) - len(after)
         values, lengths, cut = [], [], 0
         for chunk in _chunks(cells):
             for encoding in tokenizer.encode_batch_fast(chunk, add_special_tokens=False):
                 ids = encoding.ids
-                cut += len(ids) > self.max_length
-                values.append(np.array(ids[: self.max_length], np.int64))
-                lengths.append(len(values[-1]))
+                cut += len(ids) > room
+                framed = [*before, *ids[:room], *after] if ids else []
+                values.append(np.array(framed, np.int64))
+                lengths.append(len(framed))
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         there = np.array(lengths) > 0  # what holds nothing but invisible marks has no token either
         missing = int((~there).sum())
@@ -121,8 +161,19 @@ class Text(Modality):
         )
         return Packed(ragged, tuple(notes))
 
+    def files(self, table: Table) -> list[Path]:
+        """Those of a pretrained encoder."""
+        if not self.encoder.startswith(PREFIX):
+            return []
+        return HfFolder.of(self.encoder).files
+
     def augment(self, cells: Masked, draw: Draw) -> Masked:
-        """Some tokens seen as unknown, so that no single word is relied on."""
+        """Some tokens seen as unknown, so that no single word is relied on.
+
+        Those of a pretrained encoder are left as they are.
+        """
+        if isinstance(cells, Kept) or isinstance(self.fitted, PretrainedFit):
+            return cells
         share = self.forget
         if share is None:
             share = 0.1 if self.fitted and self.fitted.length >= LONG else 0.05
@@ -132,19 +183,21 @@ class Text(Modality):
         return Masked(cells.values.masked_fill(hidden, UNKNOWN_ID), cells.mask)
 
     def build(self, width: int) -> nn.Module:
-        """A :class:`TextEncoder` of this vocabulary."""
+        """A :class:`TextEncoder` of this vocabulary, or the pretrained encoder."""
         if self.fitted is None:
             raise self.unfitted()
+        if isinstance(self.fitted, PretrainedFit):
+            return pretrained_text(self.fitted, self.encoder, self.tune or "frozen", width)
         ordered = self.encoder == "transformer" or (
             self.encoder == "scratch" and self.fitted.rows >= 100_000
         )
         return TextEncoder(self.fitted.tokens, width, self.max_length, ordered=ordered)
 
     def shortcut(self, outputs: int) -> nn.Module | None:
-        """A :class:`TextShortcut` over the known runs."""
+        """A :class:`TextShortcut` over the known runs; a pretrained encoder has none."""
         if self.fitted is None:
             raise self.unfitted()
-        if not self.fitted.buckets:
+        if isinstance(self.fitted, PretrainedFit) or not self.fitted.buckets:
             return None
         rarity = rarities(self.fitted.rows, self.fitted.counts)
         return TextShortcut(self.fitted.buckets, rarity, outputs, longest=self.longest)

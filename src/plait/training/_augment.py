@@ -1,6 +1,7 @@
 """What a training step sees of a batch."""
 
 import zlib
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -25,19 +26,20 @@ def augment(schema: Schema, batch: Batch, *, seed: int, epoch: int, input_dropou
             least one.
     """
     varied = {}
+    # Cells may lie on a device, and the numbers of their rows beside them or on the processor.
+    device = next(iter(batch.inputs.values())).mask.device
+    rows = batch.rows.to(device, non_blocking=True)
     for name, part in schema.inputs.items():
-        draw = partial(noise, seed + zlib.crc32(name.encode()), epoch, batch.rows)
+        draw = partial(noise, seed + zlib.crc32(name.encode()), epoch, rows)
         varied[name] = part.augment(batch.inputs[name], draw)
-    may = torch.tensor([part.HIDE for part in schema.inputs.values()])
-    if input_dropout and len(varied) > 1 and may.any():
-        varied = _hide(varied, batch, seed, epoch, input_dropout * may)
+    may = [part.HIDE for part in schema.inputs.values()]
+    if input_dropout and len(varied) > 1 and any(may):
+        chance = torch.tensor(may).to(device, non_blocking=True) * input_dropout
+        varied = _hide(varied, noise(seed + 1, epoch, rows, len(varied)), chance)
     return Batch(varied, batch.targets, batch.rows)
 
 
-def _hide(
-    inputs: dict[str, Masked], batch: Batch, seed: int, epoch: int, chance: Tensor
-) -> dict[str, Masked]:
-    draws = noise(seed + 1, epoch, batch.rows, len(inputs))
+def _hide(inputs: dict[str, Masked], draws: Tensor, chance: Tensor) -> dict[str, Masked]:
     present = torch.stack([cells.present for cells in inputs.values()], 1)
     shown = draws >= chance
     # Where nothing would be left, the input with the highest draw among those that are there is.
@@ -45,6 +47,6 @@ def _hide(
     highest = draws.masked_fill(~present, -1.0).argmax(1, keepdim=True)
     shown |= torch.zeros_like(shown).scatter(1, highest, True) & bare
     return {
-        name: Masked(cells.values, cells.mask & shown[:, i].view(-1, *[1] * (cells.mask.ndim - 1)))
+        name: replace(cells, mask=cells.mask & shown[:, i].view(-1, *[1] * (cells.mask.ndim - 1)))
         for i, (name, cells) in enumerate(inputs.items())
     }

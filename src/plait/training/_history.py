@@ -48,12 +48,17 @@ class History:
         stopped: Why it ended: ``"done"``, ``"patience"``, ``"budget"``, or ``"asked"`` by a
             callback.
         seconds: How long it took.
+        parts: Into how many parts a batch was cut at last: more than was asked for where memory
+            ran out.
+        compilations: How often the model was compiled; more than once or twice is too often.
     """
 
     epochs: tuple[Epoch, ...]
     best: int
     stopped: str
     seconds: float
+    parts: int = 1
+    compilations: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain mappings and lists, for JSON."""

@@ -1,37 +1,124 @@
-"""Which rows each step sees, and which rows no step sees."""
+"""The batches of each epoch."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
-import numpy as np
 import torch
 from jaxtyping import Int64
 from torch import Tensor
 
+from plait.data import Batch, Pack, joined
 
-def steps(rows: int, batch_size: int, seed: int, epoch: int) -> Iterator[Int64[Tensor, " batch"]]:
-    """The rows of each step of an epoch: a function of its arguments and of nothing else.
+from ._ahead import ahead
+from ._steps import generator_of, steps, useful
 
-    All steps have about the same number of rows, so that no last step is a handful.
+BLOCKS = 1024
+ENOUGH = 0.9
+
+
+@dataclass(frozen=True, eq=False)
+class Loader:
+    """Batches of a pack, which are a function of seed, epoch, step and world size.
+
+    A pack in memory is permuted as a whole. Of one on disk a *window* at a time is read into
+    memory: 1,024 blocks of rows that lie side by side, drawn from all over the pack, whose rows
+    are shuffled together. The next window is read while the present one is used.
+
+    Args:
+        pack: The rows.
+        batch_size: Rows in a step, over all processes.
+        seed: Of the run.
+        bucket: Whether rows of about one length share a batch, where random batches would be
+            padding for more than a tenth.
+        window: How many rows are in memory at a time; None for all of them.
+        rank: Which of the processes asks.
+        world: How many processes share each step.
 
     Example:
-        >>> [len(step) for step in steps(10, 4, seed=0, epoch=0)]
-        [4, 3, 3]
-        >>> sorted(torch.cat(list(steps(10, 4, seed=0, epoch=0))).tolist()) == list(range(10))
-        True
+        >>> from plait.data import Masked
+        >>> pack = Pack(5, {"x": Masked(torch.arange(5.0), torch.ones(5).bool())}, {})
+        >>> loader = Loader(pack, batch_size=2, seed=0, window=4)
+        >>> sorted(row for batch in loader.epoch(0) for row in batch.rows.tolist())
+        [0, 1, 2, 3, 4]
+        >>> loader.steps(0)
+        3
     """
-    generator = torch.Generator().manual_seed((seed * 1_000_003 + epoch) % (1 << 63))
-    order = torch.randperm(rows, generator=generator)
-    return iter(order.tensor_split(max(1, -(-rows // batch_size))))
 
+    pack: Pack
+    batch_size: int
+    seed: int
+    bucket: bool = True
+    window: int | None = None
+    rank: int = 0
+    world: int = 1
 
-def held_back(rows: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The rows to train on, and those that are held back to choose the best weights by.
+    def steps(self, epoch: int) -> int:
+        """How many steps an epoch has."""
+        sizes = [len(self.pack)] if self._whole else map(self._size, self._windows(epoch))
+        return sum(max(1, -(-size // self.batch_size)) for size in sizes)
 
-    Example:
-        >>> train, held = held_back(10, 0.2, seed=0)
-        >>> len(train), len(held), len({*train.tolist(), *held.tolist()})
-        (8, 2, 10)
-    """
-    held = min(round(share * rows), 10_000, rows - 1)
-    order = np.random.default_rng(seed).permutation(rows) if held else np.arange(rows)
-    return np.sort(order[held:]), np.sort(order[:held])
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        """The batches of an epoch, counted from 0."""
+        if self._whole:
+            return self._batches(self.pack, epoch, 0, self.lengths)
+        return self._streamed(epoch)
+
+    def _batches(
+        self, pack: Pack, epoch: int, part: int, lengths: Tensor | None
+    ) -> Iterator[Batch]:
+        order = steps(
+            len(pack),
+            self.batch_size,
+            self.seed,
+            epoch,
+            part=part,
+            lengths=lengths,
+            rank=self.rank,
+            world=self.world,
+        )
+        return (pack[rows] for rows in order)
+
+    def _streamed(self, epoch: int) -> Iterator[Batch]:
+        windows = ahead(map(self._read, self._windows(epoch)), depth=1)
+        for part, pack in enumerate(windows):
+            lengths = None if self.lengths is None else pack.lengths
+            yield from self._batches(pack, epoch, part, lengths)
+
+    def _read(self, blocks: Int64[Tensor, " blocks"]) -> Pack:
+        size = self._block
+        parts = [
+            self.pack.slice(block * size, min(len(self.pack), (block + 1) * size))
+            for block in blocks.tolist()
+        ]
+        window = joined(parts)
+        self.pack.forget()
+        return window
+
+    def _windows(self, epoch: int) -> list[Int64[Tensor, " blocks"]]:
+        blocks = -(-len(self.pack) // self._block)
+        order = torch.randperm(blocks, generator=generator_of(self.seed, epoch, -1))
+        # Within a window the order is drawn anew; reading goes from front to back.
+        return [window.sort().values for window in order.tensor_split(-(-blocks // BLOCKS))]
+
+    def _size(self, blocks: Int64[Tensor, " blocks"]) -> int:
+        missing = self._block * -(-len(self.pack) // self._block) - len(self.pack)
+        last = -(-len(self.pack) // self._block) - 1
+        return len(blocks) * self._block - (missing if last in blocks else 0)
+
+    @property
+    def _block(self) -> int:
+        return max(1, (self.window or len(self.pack)) // BLOCKS)
+
+    @property
+    def _whole(self) -> bool:
+        return self.window is None or self.window >= len(self.pack)
+
+    @cached_property
+    def lengths(self) -> Int64[Tensor, " rows"] | None:
+        """What rows are put together by; None where that would gain little."""
+        found = self.pack.lengths if self.bucket else None
+        if found is None:
+            return None
+        some = steps(len(found), self.batch_size, self.seed, 0)[:1000]
+        return found.cpu() if useful(found.cpu(), some) < ENOUGH else None

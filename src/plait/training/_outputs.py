@@ -22,12 +22,14 @@ def outputs(
         half: Whether to compute in bfloat16.
     """
     training = model.training
-    model.eval()
+    if any(each.training for each in model.modules()):  # to set them takes a while for one row
+        model.eval()
     kind = torch.device(device).type
     context = torch.autocast(kind, torch.bfloat16) if half else nullcontext()
     try:
         with context:
             parts = [model(batch.to(device).inputs) for batch in pack.batches(size)]
     finally:
-        model.train(training)
+        if training:
+            model.train()
     return {name: torch.cat([part[name].float().cpu() for part in parts]) for name in parts[0]}

@@ -1,12 +1,11 @@
 """How fast to learn, and what to hold back."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-Tensors = list[Tensor] | tuple[Tensor, ...]
+from plait.modalities._pretrained import Pretrained
 
 
 def pace(progress: float, warmup: float) -> float:
@@ -27,33 +26,29 @@ def pace(progress: float, warmup: float) -> float:
 
 
 def parameter_groups(modules: Iterable[nn.Module], weight_decay: float) -> list[dict]:
-    """Weights that decay, and those that do not: biases, norms, embeddings and lone vectors."""
+    """Weights that decay, and those that do not: biases, norms, embeddings and lone vectors.
+
+    Weights that are not trained are in no group. The ``"pace"`` of a group is the share of the
+    learning rate that it takes: less than 1 for :class:`Pretrained` modules.
+    """
     decay: dict[int, nn.Parameter] = {}
     spare: dict[int, nn.Parameter] = {}
+    paces: dict[int, float] = {}
     for root in modules:
         for module in root.modules():
+            if isinstance(module, Pretrained):
+                paces |= dict.fromkeys(map(id, module.parameters()), module.pace)
             looked_up = isinstance(module, nn.Embedding | nn.EmbeddingBag)
             for parameter in module.parameters(recurse=False):
                 matrix = parameter.ndim > 1 and not looked_up
                 (decay if matrix else spare)[id(parameter)] = parameter
     # A matrix that is looked up here and multiplied there is one parameter: it is spared.
     decay = {key: parameter for key, parameter in decay.items() if key not in spare}
-    return [
-        {"params": list(decay.values()), "weight_decay": weight_decay},
-        {"params": list(spare.values()), "weight_decay": 0.0},
-    ]
-
-
-def follow(average: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
-    """The rule by which averaged weights follow the trained ones.
-
-    The average starts as the weights themselves and slows down over its first steps, so that a
-    short training is not held back by where it began.
-    """
-
-    @torch.no_grad()
-    def update(averaged: Tensors, current: Tensors, steps: Tensor | int) -> None:
-        keep = min(average, (1 + int(steps)) / (10 + int(steps)))
-        torch._foreach_lerp_(averaged, current, 1 - keep)
-
-    return update
+    groups: list[dict] = []
+    for part, rate in ((decay, weight_decay), (spare, 0.0)):
+        trained = {key: each for key, each in part.items() if each.requires_grad}
+        # New weights come first: the rate of the first group is the one that is shown.
+        for share in sorted({1.0, *(paces.get(key, 1.0) for key in trained)}, reverse=True):
+            found = [each for key, each in trained.items() if paces.get(key, 1.0) == share]
+            groups.append({"params": found, "weight_decay": rate, "pace": share})
+    return groups

@@ -8,6 +8,8 @@ import torch
 from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
+from plait._errors import ConfigError
+
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -17,14 +19,16 @@ class Training:
 
     Args:
         epochs: How often each row is seen, at most.
-        batch_size: Rows in a step.
+        batch_size: Rows in a step. ``"auto"`` tries some on this machine, and takes the smallest
+            that is about as fast as any; another run may find another.
         learning_rate: The highest rate of AdamW, after the warm-up.
         weight_decay: Of AdamW, on matrices; biases, norms and embeddings are spared.
         warmup: Share of all steps in which the rate rises to its highest; it then falls to nearly
             nothing along a cosine.
         clip: The norm that the gradient is cut to.
         accumulate: Into how many parts a batch is cut that share one step, to save memory. The
-            step is that of the whole batch, whichever labels are missing where.
+            step is that of the whole batch, whichever labels are missing where. Where memory
+            runs out all the same, the number is doubled.
         average: How slowly the averaged weights follow the trained ones, as the share kept at each
             step; 0 turns averaging off. The averaged weights are the ones evaluated and saved.
         patience: Epochs without a better score before the loop stops. Scores are compared as means
@@ -32,9 +36,14 @@ class Training:
             single epoch may just be lucky.
         input_dropout: Chance that a picture (or another medium) of a row is hidden in a step; one
             input is always left.
+        bucket: Whether rows of about one length share a batch, where there are texts or lists whose
+            padding would be more than a tenth of a batch.
         precision: ``"float32"``, ``"bfloat16"`` (automatic mixed precision), or ``"auto"``:
             bfloat16 on a GPU that has it.
         device: ``"auto"`` takes a CUDA GPU, else Apple's, else the processor.
+        compile: Whether the training steps run a compiled form of the model, which takes minutes
+            to make. It may pay in long trainings on a GPU; on the processor it was slower
+            where it was tried. The model that is evaluated and saved stays the plain one.
 
     Example:
         >>> settings = Training(epochs=3).resolve(rows=10_000)
@@ -43,7 +52,7 @@ class Training:
     """
 
     epochs: PositiveInt | None = None
-    batch_size: PositiveInt | None = None
+    batch_size: PositiveInt | Literal["auto"] | None = None
     learning_rate: PositiveFloat | None = None
     weight_decay: Annotated[float, Field(ge=0)] = 0.02
     warmup: Share = 0.05
@@ -52,8 +61,24 @@ class Training:
     average: Share | None = None
     patience: PositiveInt | None = None
     input_dropout: Share = 0.15
+    bucket: bool = True
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     device: str = "auto"
+    compile: bool = False
+
+    @property
+    def size(self) -> int:
+        """Rows in a step, once that is settled.
+
+        Raises:
+            ConfigError: If it is left open, or to be measured.
+        """
+        if not isinstance(self.batch_size, int):
+            raise ConfigError(
+                f"`batch_size` should be settled by now. Got {self.batch_size!r}. Give a number, "
+                "or None to choose by the number of rows."
+            )
+        return self.batch_size
 
     def resolve(self, rows: int, seen: int | None = None) -> "Training":
         """A copy in which nothing is left open.
@@ -64,9 +89,12 @@ class Training:
         Args:
             rows: How many training rows there are.
             seen: How many rows should be seen, each counted as often as it is.
+
+        Raises:
+            ConfigError: If the batch is to be measured, which takes a model.
         """
         device = self.device if self.device != "auto" else _device()
-        batch_size = self.batch_size or _batch_size(rows)
+        batch_size = _batch_size(rows) if self.batch_size is None else self.size
         wanted = min(40, seen / rows) if seen else min(120, STEPS * batch_size / rows)
         epochs = self.epochs or max(4, round(wanted))
         precision = self.precision

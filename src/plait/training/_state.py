@@ -5,13 +5,18 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from plait._errors import ConfigError, NonFiniteError
 from plait.balancing import Balancer
+from plait.data import Batch
+from plait.schema import Schema
 
-from ._schedule import follow, pace, parameter_groups
+from ._average import Average
+from ._compile import Compiled
+from ._memory import Parts, out_of_memory
+from ._schedule import pace, parameter_groups
 from ._settings import Training
+from ._step import train_step
 
 
 @dataclass(frozen=True)
@@ -25,21 +30,25 @@ class State:
         optimizer: AdamW over both.
         chosen: The choices of the loop, with nothing left open.
         start: When it began, on the monotonic clock.
+        parts: Into how many parts a batch is cut; more than were chosen once memory ran out.
+        compiled: The model as it is run in a step; None where it is not compiled.
     """
 
     model: nn.Module
-    averaged: AveragedModel
+    averaged: Average
     balancer: Balancer
     optimizer: torch.optim.Optimizer
     chosen: Training
     start: float
+    parts: Parts
+    compiled: Compiled | None = None
 
     @classmethod
     def of(cls, model: nn.Module, balancer: Balancer, chosen: Training) -> "State":
         """The beginning.
 
         Raises:
-            ConfigError: If there is no such device.
+            ConfigError: If there is no such device, or nothing to compile with.
         """
         start = time.monotonic()
         try:
@@ -52,8 +61,10 @@ class State:
         balancer.to(chosen.device)
         groups = parameter_groups([model, balancer], chosen.weight_decay)
         optimizer = torch.optim.AdamW(groups, fused=True)
-        averaged = AveragedModel(model, multi_avg_fn=follow(chosen.average or 0.0))
-        return cls(model, averaged, balancer, optimizer, chosen, start)
+        averaged = Average(model, chosen.average or 0.0)
+        compiled = Compiled(model, chosen.device) if chosen.compile else None
+        parts = Parts(chosen.accumulate)
+        return cls(model, averaged, balancer, optimizer, chosen, start, parts, compiled)
 
     @property
     def elapsed(self) -> float:
@@ -64,7 +75,7 @@ class State:
         """Set the learning rate for a share of the training that is done."""
         rate = (self.chosen.learning_rate or 0.0) * pace(progress, self.chosen.warmup)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["pace"]
 
     def seed(self, number: int) -> None:
         """Let all randomness of the device begin at a number; other devices are left alone."""
@@ -73,14 +84,69 @@ class State:
         else:
             torch.manual_seed(number)
 
+    def step(
+        self, schema: Schema, batch: Batch, number: int
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        """One step, after which the averaged weights have followed.
+
+        Where memory runs out, the same rows are tried again in twice as many parts, with the same
+        random numbers; the step stays that of the whole batch. Later steps take as many parts.
+
+        Args:
+            schema: The fitted schema.
+            batch: The rows as the step should see them.
+            number: Where the random numbers of the step begin.
+
+        Returns:
+            What :func:`~plait.training.train_step` does.
+
+        Raises:
+            NonFiniteError: If a loss or the gradient is NaN or infinite.
+            ConfigError: If there is no memory for a single row.
+        """
+        told = None
+        while told is None:
+            why = ""
+            try:
+                self.seed(number)
+                told = train_step(
+                    schema,
+                    self.compiled.module if self.compiled else self.model,
+                    batch,
+                    self.balancer,
+                    self.optimizer,
+                    device=self.chosen.device,
+                    clip=self.chosen.clip,
+                    accumulate=self.parts.count,
+                    half=self.chosen.precision == "bfloat16",
+                )
+            except RuntimeError as error:
+                if not out_of_memory(error):
+                    raise
+                why = str(error)
+            if told is None:  # the error is gone by now, and with it all that its frames held
+                self._free()
+                self.parts.double(len(batch), why)
+        self.averaged.update_parameters(self.model)
+        return told
+
+    def _free(self) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        if torch.device(self.chosen.device).type == "cuda":
+            torch.cuda.empty_cache()
+
     def refuse_non_finite(self) -> None:
         """Check the averaged weights, which are kept.
 
         Raises:
             NonFiniteError: If one is NaN or infinite.
         """
-        for name, weight in self.averaged.module.named_parameters():
-            if not weight.isfinite().all():
+        weights = dict(self.averaged.module.named_parameters())
+        if not weights:
+            return
+        finite = torch.stack([weight.isfinite().all() for weight in weights.values()]).tolist()
+        for name, fine in zip(weights, finite, strict=True):
+            if not fine:
                 raise NonFiniteError(
                     f"The weight {name!r} is not finite, although every gradient was. It is not "
                     "kept. Lower `learning_rate` or `weight_decay`."

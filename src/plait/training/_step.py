@@ -1,15 +1,20 @@
 """One step, as plain functions that a loop of your own can call."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from plait._errors import NonFiniteError
+from plait._errors import ConfigError, NonFiniteError
 from plait.balancing import Balancer
 from plait.data import Batch
 from plait.schema import Schema
+
+from ._memory import out_of_memory
+from ._non_finite import Told, refuse_non_finite
 
 
 def task_losses(
@@ -59,9 +64,10 @@ def train_step(
     Args:
         schema: The fitted schema.
         model: The model, on ``device``.
-        batch: The rows, on the processor.
+        batch: The rows, on the processor or on ``device``.
         balancer: What makes one gradient of the losses.
-        optimizer: Any optimizer over the model's parameters (and the balancer's).
+        optimizer: Any optimizer over the model's parameters (and the balancer's). Parameters
+            that it does not hold have no part in the norm.
         device: Where to compute.
         clip: The norm that the gradient is cut to.
         accumulate: Into how many parts the batch is cut, to save memory. Each task's loss is
@@ -75,64 +81,90 @@ def train_step(
     Raises:
         NonFiniteError: If a loss or the gradient is NaN or infinite. The optimizer has not
             stepped; the message names the tasks and the rows.
+        ConfigError: If there is no memory for what the optimizer keeps. (Where there is none for
+            the rows, PyTorch's own error is raised, before the optimizer steps.)
     """
     optimizer.zero_grad(set_to_none=True)
-    kind = torch.device(device).type
-    counts = {name: int(target.mask.sum()) for name, target in batch.targets.items()}
-    total: dict[str, Tensor] = {}
+    told: list[Told] = []
     weights: dict[str, float] = {}
+    kind = torch.device(device).type
+    # A whole batch divides by its own labels; only the parts of one must be told.
+    counts = _counts(batch) if accumulate > 1 else None
     for part in _parts(batch, accumulate):
         moved = part.to(device, non_blocking=True)
         with torch.autocast(kind, torch.bfloat16) if half else nullcontext():
             outputs = model(moved.inputs)
         losses = task_losses(schema, outputs, moved, counts)
-        _refuse_non_finite(schema, losses, outputs, moved)
-        weights |= balancer.backward(losses)
+        told.append((moved, {name: outputs[name].detach() for name in losses}, losses))
+        try:
+            weights |= balancer.backward(losses)
+        except Exception:
+            # A balancer may break on what is not finite: the cause is then told in its place.
+            refuse_non_finite(schema, told)
+            raise
+    own = {id(each) for each in balancer.parameters()}
+    mine = [w for group in optimizer.param_groups for w in group["params"] if id(w) not in own]
+    return _checked_step(schema, told, mine, balancer, optimizer, clip), weights
+
+
+def _checked_step(
+    schema: Schema,
+    told: Sequence[Told],
+    parameters: Sequence[Tensor],
+    balancer: Balancer,
+    optimizer: torch.optim.Optimizer,
+    clip: float,
+) -> dict[str, float]:
+    total: dict[str, Tensor] = {}
+    for _, _, losses in told:
         for name, loss in losses.items():
             total[name] = total.get(name, 0.0) + loss.detach()
-    norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
-    own = [each.grad for each in balancer.parameters() if each.grad is not None]
-    if not (torch.isfinite(norm) and all(grad.isfinite().all() for grad in own)):
+    if not total:
+        optimizer.step()
+        return {}
+    norm = get_total_norm([each.grad for each in parameters if each.grad is not None])
+    own = get_total_norm(
+        [each.grad for each in balancer.parameters() if each.grad is not None], math.inf
+    )
+    # One question for all, so that a device is waited for once.
+    numbers = [*total.values(), norm, own]
+    device = next(iter(total.values())).device
+    *values, length, largest = torch.stack([each.to(device) for each in numbers]).tolist()
+    if not all(map(math.isfinite, values)):
+        refuse_non_finite(schema, told)
+    if not (math.isfinite(length) and math.isfinite(largest)):
+        rows = torch.cat([batch.rows for batch, _, _ in told])
         raise NonFiniteError(
-            f"The gradient is not finite ({norm:g}) although every loss is. No step was taken. "
-            f"Rows {batch.rows[:5].tolist()} and {max(0, len(batch) - 5)} more. Lower "
+            f"The gradient is not finite ({length:g}) although every loss is. No step was taken. "
+            f"Rows {rows[:5].tolist()} and {max(0, len(rows) - 5)} more. Lower "
             "`learning_rate`, or look for extreme values in these rows."
         )
-    optimizer.step()
-    # One transfer for all losses, and not one each.
-    values = torch.stack(list(total.values())).tolist() if total else []
-    return dict(zip(total, values, strict=True)), weights
+    if length + 1e-6 > clip:
+        clip_grads_with_norm_(parameters, clip, norm)
+    try:
+        optimizer.step()
+    except RuntimeError as error:
+        if out_of_memory(error):
+            raise ConfigError(
+                "The optimizer should have room for two numbers beside each weight. There is none "
+                "on the device. Smaller batches do not help: choose a smaller `width`."
+            ) from error
+        raise
+    return dict(zip(total, values, strict=True))
+
+
+def _counts(batch: Batch) -> dict[str, int]:
+    return {name: int(target.mask.sum()) for name, target in batch.targets.items()}
 
 
 def _parts(batch: Batch, count: int) -> list[Batch]:
     if count == 1:
         return [batch]
     parts = []
-    for places in torch.arange(len(batch)).tensor_split(min(count, len(batch))):
+    device = next(iter([*batch.inputs.values(), *batch.targets.values()])).mask.device
+    for places in torch.arange(len(batch), device=device).tensor_split(min(count, len(batch))):
         inputs = {name: cells.take(places) for name, cells in batch.inputs.items()}
         targets = {name: labels.take(places) for name, labels in batch.targets.items()}
         labelled = {name: labels for name, labels in targets.items() if labels.mask.any()}
-        parts.append(Batch(inputs, labelled, batch.rows[places]))
+        parts.append(Batch(inputs, labelled, batch.rows[places.to(batch.rows.device)]))
     return parts
-
-
-def _refuse_non_finite(
-    schema: Schema, losses: Mapping[str, Tensor], outputs: Mapping[str, Tensor], batch: Batch
-) -> None:
-    if not losses or torch.stack(list(losses.values())).isfinite().all():
-        return
-    told = []
-    for name, loss in losses.items():
-        if not torch.isfinite(loss):
-            there = batch.targets[name].mask.nonzero()[:, 0]
-            truth, guess = batch.targets[name].take(there), outputs[name].float()[there]
-            errors = schema.tasks[name].errors(guess, truth.values)
-            wrong = ~errors.isfinite()
-            if not wrong.any():  # each is finite, and their sum is not: the largest make it so
-                wrong = errors >= errors.max() / 2
-            rows = batch.rows[there[wrong].cpu()].tolist()
-            told.append(f"task {name!r}, {len(rows)} rows of the training table: {rows[:5]}")
-    raise NonFiniteError(
-        f"A loss is not finite: {'; '.join(told)}. No step was taken. Look at these rows for "
-        "extreme values, or lower `learning_rate`."
-    )

@@ -2,25 +2,26 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Int64
-from torch import Tensor, nn
+from torch import nn
 
 from plait._errors import NonFiniteError
 from plait.balancing import Balancer, Sum
 from plait.data import Pack
 from plait.schema import Schema
 
+from ._ahead import ahead_if_slow
 from ._augment import augment
 from ._callback import Callback
 from ._history import Epoch, History
-from ._loader import steps
+from ._loader import Loader
 from ._outputs import outputs
+from ._probe import measured
+from ._resident import resident
 from ._settings import Training
 from ._state import State
-from ._step import train_step
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,7 @@ class Trainer:
         seed: Of everything random.
         budget: Seconds that training may take; the learning rate then falls with the time.
         callbacks: Who looks on.
-        rows: Where the training rows stand in the user's table, for messages; left out, they are
-            all of it.
+        window: How many rows of a pack on disk are in memory at a time.
     """
 
     schema: Schema
@@ -45,7 +45,7 @@ class Trainer:
     seed: int = 0
     budget: float | None = None
     callbacks: Sequence[Callback] = ()
-    rows: Int64[Tensor, " rows"] | None = None
+    window: int | None = None
 
     def fit(
         self,
@@ -66,7 +66,8 @@ class Trainer:
             ConfigError: If there is no such device.
             NonFiniteError: If a loss or a gradient is NaN or infinite, before the optimizer steps.
         """
-        chosen = self.settings.resolve(len(train), self.schema.seen)
+        settings = measured(self.schema, model, train, self.settings)
+        chosen = settings.resolve(len(train), self.schema.seen)
         balancer = balancer or Sum(tuple(self.schema.tasks))
         state = State.of(model, balancer, chosen)
         gpus = range(torch.cuda.device_count()) if chosen.device.startswith("cuda") else ()
@@ -76,13 +77,20 @@ class Trainer:
     def _run(self, state: State, train: Pack, valid: Pack | None) -> History:
         chosen, model = state.chosen, state.model
         epochs = chosen.epochs or 1
+        loader = Loader(
+            resident(train, chosen.device),
+            chosen.size,
+            self.seed,
+            bucket=chosen.bucket,
+            window=self.window,
+        )
         records: list[Epoch] = []
         best, top, kept, stopped = 0, -math.inf, {}, "done"
         for callback in self.callbacks:
             callback.on_start(epochs)
         for epoch in range(epochs):
             began = state.elapsed
-            losses, weights, rows = self._epoch(epoch, epochs, state, train)
+            losses, weights, rows = self._epoch(epoch, epochs, state, loader)
             trained = state.elapsed - began
             state.refuse_non_finite()
             scores = self._scores(state, valid)
@@ -117,55 +125,54 @@ class Trainer:
                 break
         model.load_state_dict(kept)
         model.to("cpu").eval()
-        history = History(tuple(records), best, stopped, state.elapsed)
+        history = History(
+            tuple(records),
+            best,
+            stopped,
+            state.elapsed,
+            parts=state.parts.count,
+            compilations=state.compiled.programs if state.compiled else 0,
+        )
         for callback in self.callbacks:
             callback.on_end(history)
         return history
 
     def _epoch(
-        self, epoch: int, epochs: int, state: State, train: Pack
+        self, epoch: int, epochs: int, state: State, loader: Loader
     ) -> tuple[dict[str, float], dict[str, float], int]:
         chosen, done = state.chosen, 0
         sums: dict[str, float] = {}
         seen: dict[str, int] = {}
         weights: dict[str, float] = {}
-        order = list(steps(len(train), chosen.batch_size or 1, self.seed, epoch))
-        for step, rows in enumerate(order):
-            state.seed(hash((self.seed, epoch, step)))
-            progress = (epoch + step / len(order)) / epochs
+        count = loader.steps(epoch)
+        # What lies on the processor is copied to a GPU while the step before is still at work.
+        pinned = chosen.device.startswith("cuda") and loader.pack.device.type == "cpu"
+        varied = (
+            augment(
+                self.schema,
+                batch,
+                seed=self.seed,
+                epoch=epoch,
+                input_dropout=chosen.input_dropout,
+            )
+            for batch in loader.epoch(epoch)
+        )
+        ready = (batch.pin_memory() for batch in varied) if pinned else varied
+        for step, batch in enumerate(ahead_if_slow(ready)):
+            progress = (epoch + step / count) / epochs
             if self.budget:
                 progress = max(progress, state.elapsed / self.budget)
                 if progress >= 1 and step:
                     break  # the time is used up; the rate has fallen with it
             state.pace(progress)
-            batch = augment(
-                self.schema,
-                train[rows],
-                seed=self.seed,
-                epoch=epoch,
-                input_dropout=chosen.input_dropout,
-            )
-            if self.rows is not None:
-                batch = replace(batch, rows=self.rows[rows])
-            losses, given = train_step(
-                self.schema,
-                state.model,
-                batch,
-                state.balancer,
-                state.optimizer,
-                device=chosen.device,
-                clip=chosen.clip,
-                accumulate=chosen.accumulate,
-                half=chosen.precision == "bfloat16",
-            )
-            state.averaged.update_parameters(state.model)
+            losses, given = state.step(self.schema, batch, hash((self.seed, epoch, step)))
             weights |= given
-            done += len(rows)
+            done += len(batch)
             for name, loss in losses.items():
                 sums[name] = sums.get(name, 0.0) + loss
                 seen[name] = seen.get(name, 0) + 1
             for callback in self.callbacks:
-                callback.on_step(step + 1, len(order))
+                callback.on_step(step + 1, count)
         return {name: total / seen[name] for name, total in sums.items()}, weights, done
 
     def _scores(self, state: State, valid: Pack | None) -> dict[str, float]:

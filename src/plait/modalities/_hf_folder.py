@@ -1,0 +1,172 @@
+"""A pretrained model on disk."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from plait._errors import ConfigError
+
+from ._pooled import Pooling
+
+PREFIX = "hf:"
+FILES = ("config.json", "tokenizer.json", "1_Pooling/config.json", "model*.safetensors",
+         "model.safetensors.index.json")  # fmt: skip
+LARGEST = 64 * 2**20
+MEAN, CLS = "pooling_mode_mean_tokens", "pooling_mode_cls_token"
+
+
+@dataclass(frozen=True)
+class HfFolder:
+    """The folder of a text encoder, as the transformers library saves one.
+
+    Nothing in it is run: it is read as JSON, as a tokenizer and as safetensors.
+
+    Args:
+        path: The folder.
+        name: What the user called it, for messages.
+    """
+
+    path: Path
+    name: str
+
+    @classmethod
+    def of(cls, encoder: str) -> "HfFolder":
+        """The folder that ``"hf:NAME"`` means: one of that name, or else that of a hub.
+
+        The hub's own cache is asked first, and its own settings say whether the network may be
+        used (``HF_HUB_OFFLINE=1`` forbids it).
+
+        Raises:
+            ConfigError: If there is none, or it lacks a file.
+        """
+        name = encoder.removeprefix(PREFIX)
+        path = Path(name).expanduser()
+        folder = cls(path if path.is_dir() else _from_hub(name), name)
+        for part in ("config.json", "tokenizer.json"):
+            if not (folder.path / part).is_file():
+                raise ConfigError(
+                    f"The folder of the encoder {name!r} should hold {part!r}. It does not. Save "
+                    "model and tokenizer to one folder with `save_pretrained` of the transformers "
+                    "library."
+                )
+        return folder
+
+    @property
+    def files(self) -> list[Path]:
+        """All that is read of it."""
+        return sorted(path for pattern in FILES for path in self.path.glob(pattern))
+
+    @property
+    def tokenizer(self) -> str:
+        """The JSON of its tokenizer, which neither pads nor cuts."""
+        try:
+            tokenizer = Tokenizer.from_file(str(self.path / "tokenizer.json"))
+        except Exception as error:
+            raise ConfigError(
+                f"The tokenizer of the encoder {self.name!r} cannot be read: {error}. Take "
+                "another copy of the folder."
+            ) from error
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        return tokenizer.to_str()
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Its ``config.json``."""
+        return self._json("config.json")
+
+    @property
+    def pooling(self) -> Pooling:
+        """How tokens become one vector, where the folder says so; else their mean."""
+        if not (self.path / "1_Pooling" / "config.json").is_file():
+            return "mean"
+        said = self._json("1_Pooling/config.json")
+        # Older folders have a flag for each way, newer ones a name.
+        flags = [key for key, value in said.items() if "pooling_mode_" in key and value is True]
+        found = said.get("pooling_mode", flags)
+        if found in ("mean", [MEAN]):
+            return "mean"
+        if found in ("cls", [CLS]):
+            return "cls"
+        raise ConfigError(
+            f"The encoder {self.name!r} should pool by the mean of all tokens or take the first "
+            f"one. Its folder says {found!r}. Take another encoder, or remove '1_Pooling' for the "
+            "mean."
+        )
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of its weights; of several files, that of all of theirs.
+
+        Raises:
+            ConfigError: If there are none in the safetensors format.
+        """
+        found = []
+        for path in self._weights():
+            try:
+                with path.open("rb") as file:
+                    found.append(hashlib.file_digest(file, "sha256").hexdigest())
+            except OSError as error:
+                raise ConfigError(
+                    f"The weights of the encoder {self.name!r} should be in {path.name!r}. They "
+                    f"cannot be read: {error.strerror}. Take another copy of the folder."
+                ) from error
+        if len(found) == 1:
+            return found[0]
+        return hashlib.sha256("".join(found).encode()).hexdigest()
+
+    def _weights(self) -> list[Path]:
+        if (self.path / "model.safetensors").is_file():
+            return [self.path / "model.safetensors"]
+        if (self.path / "model.safetensors.index.json").is_file():
+            parts = self._json("model.safetensors.index.json").get("weight_map")
+            if isinstance(parts, dict) and parts:
+                return [self.path / Path(str(part)).name for part in sorted({*parts.values()})]
+        raise ConfigError(
+            f"The folder of the encoder {self.name!r} should hold its weights as "
+            "'model.safetensors'. It does not; other formats can run code when they are read, and "
+            "are not. Save it once more with `save_pretrained` of the transformers library."
+        )
+
+    def _json(self, part: str) -> dict[str, Any]:
+        path = self.path / part
+        try:
+            if path.stat().st_size > LARGEST:
+                raise ValueError(f"it is larger than {LARGEST:,} bytes")
+            found = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(found, dict):
+                raise ValueError("it is no mapping")
+        except (OSError, ValueError, RecursionError) as error:
+            raise ConfigError(
+                f"{part!r} of the encoder {self.name!r} should be a mapping in JSON. It cannot be "
+                f"read: {error}. Take another copy of the folder."
+            ) from error
+        return found
+
+
+def _from_hub(name: str) -> Path:
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError as error:
+        raise missing_extra(name) from error
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(FILES)))
+    except (OSError, ValueError) as error:
+        told = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ConfigError(
+            f"The encoder {PREFIX + name!r} should name a folder, or a model of a hub. There is no "
+            f"such folder, and the hub's answer is: {told} Give the path of a folder, or fetch the "
+            "model where the network may be used."
+        ) from error
+
+
+def missing_extra(name: str, extra: str = "hf") -> ConfigError:
+    """The error for a package that is not installed."""
+    return ConfigError(
+        f"The encoder {PREFIX + name!r} needs packages that are not installed. Install them: "
+        f"pip install 'plait[{extra}]'"
+    )

@@ -1,0 +1,76 @@
+"""An encoder of which a part is never trained."""
+
+import hashlib
+import json
+
+import torch
+from torch import Tensor, nn
+
+from plait.data import Kept, Masked
+
+
+class Staged(nn.Module):
+    """A part that stays as it is, and a part that is trained on what it gives.
+
+    Use it for a pretrained encoder that is not tuned, or whose last blocks are:
+    :func:`~plait.training.keep` runs the still part once for each different cell, and every
+    epoch then begins at what it gave. Where all of an encoder is trained, it gains nothing.
+
+    The still part is never in training mode and never gets a gradient. What it gives for a cell
+    must not depend on the other cells of the batch, nor on padding.
+
+    Args:
+        still: From :class:`~plait.data.Masked` cells to :class:`~plait.data.Masked` vectors,
+            ``[batch, size]`` or ``[batch, tokens, size]``, with as many tokens as the cell has.
+        tuned: From such vectors to tokens ``[batch, tokens, width]``.
+        about: What its weights do not say and its output depends on, for :attr:`key`.
+
+    Shapes:
+        - in: cells of the still part, or :class:`~plait.data.Kept` ones.
+        - out: that of the tuned part.
+
+    Example:
+        >>> class Double(nn.Module):
+        ...     def forward(self, cells):
+        ...         return Masked(cells.values * 2, cells.mask)
+        >>> staged = Staged(Double(), nn.Identity())
+        >>> there = torch.tensor([True])
+        >>> staged(Masked(torch.tensor([3]), there)).values.tolist()
+        [6]
+        >>> staged(Kept(torch.tensor([6]), there)).values.tolist()
+        [6]
+    """
+
+    def __init__(self, still: nn.Module, tuned: nn.Module, about: str = "") -> None:
+        super().__init__()
+        self.still = still.requires_grad_(False).eval()
+        self.tuned = tuned
+        self.about = about
+
+    def train(self, mode: bool = True) -> "Staged":
+        """Set the mode of the tuned part; the still one has only one."""
+        super().train(mode)
+        self.still.eval()
+        return self
+
+    def forward(self, cells: Masked) -> Masked:
+        """Tokens of each row."""
+        if not isinstance(cells, Kept):
+            with torch.no_grad():
+                cells = self.still(cells)
+        return self.tuned(cells)
+
+    @property
+    def key(self) -> str:
+        """A SHA-256 of all that the output of the still part depends on, but the cells."""
+        state = self.still.state_dict()
+        told = [[name, str(value.dtype), list(value.shape)] for name, value in state.items()]
+        found = hashlib.sha256(json.dumps([type(self).__name__, self.about, told]).encode())
+        for value in state.values():
+            found.update(_bytes(value))
+        return found.hexdigest()
+
+
+def _bytes(value: Tensor) -> memoryview:
+    flat = value.detach().cpu().contiguous().reshape(-1)
+    return memoryview(flat.view(torch.uint8).numpy())

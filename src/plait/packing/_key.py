@@ -1,0 +1,75 @@
+"""By what a pack is found again."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from plait.data import Source
+from plait.modalities import Modality
+from plait.tasks import Task
+
+from ._choices import Choices
+from ._state import state_of
+
+MAKERS = ("plait", "torch", "numpy", "pyarrow", "tokenizers", "pillow")
+"""Another version of one of them may pack the same cells otherwise."""
+
+
+def key_of(data: Source, valid: Source | None, choices: Choices) -> str | None:
+    """The name of the pack of a table; None where nobody can tell one table from another.
+
+    Nor is there a name where a class of the user's has a part in it: its code may change.
+
+    Args:
+        data: The rows.
+        valid: The validation rows, where they come apart.
+        choices: What a pack depends on beside the rows.
+    """
+    sources = [each.identity() for each in (data, valid) if each is not None]
+    try:
+        told = [
+            [[name, _plain(part)] for name, part in said.items()]
+            for said in (choices.targets, choices.inputs)
+        ]
+    except TypeError:
+        return None
+    if None in sources:
+        return None
+    split = [choices.share, choices.seed, choices.sample, _streamed(data, choices)]
+    roots = [str(each.root.resolve()) if each.root else None for each in (data, valid) if each]
+    body = [sources, roots, told, split, {name: version(name) for name in MAKERS}]
+    return hashlib.sha256(json.dumps(body).encode()).hexdigest()
+
+
+def _plain(part: Any) -> Any:
+    if isinstance(part, Modality | Task):
+        kind = type(part)
+        if not kind.__module__.startswith("plait."):
+            raise TypeError(kind)
+        return [kind.__name__, _plain(TypeAdapter(kind).dump_python(part, mode="json"))]
+    if isinstance(part, Mapping):
+        return {str(key): _plain(each) for key, each in part.items()}
+    if part is None or isinstance(part, str | int | float | bool):
+        return _worded(part) if isinstance(part, str) else part
+    if isinstance(part, list | tuple):
+        return [_plain(each) for each in part]
+    raise TypeError(type(part))
+
+
+def _worded(text: str) -> Any:
+    if text.startswith("hf:") and Path(text[3:]).is_dir():
+        return [text, state_of(sorted(str(path) for path in Path(text[3:]).rglob("*")))]
+    if ":" in text:  # `module:Class`, or an encoder that is somewhere else
+        raise TypeError(text)
+    return text
+
+
+def _streamed(data: Source, choices: Choices) -> int | None:
+    # A schema that was fitted to a part of the rows is another one, and so is that of another part.
+    large = data.nbytes > choices.memory
+    return choices.memory if large else None

@@ -1,0 +1,77 @@
+"""Weights that follow the trained ones."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+Pair = tuple[Tensor, Tensor]
+
+
+class Average(AveragedModel):
+    """The running average of a module, in a module of the same form.
+
+    It starts as the weights themselves and slows down over its first steps, so that a short
+    training is not held back by where it began: after ``n`` steps the share that is kept is
+    ``min(share, (1 + n) / (10 + n))``. Buffers are copied. The values are those of torch's
+    ``AveragedModel``, which looks for all weights by name at every step; here that is done once.
+
+    Args:
+        followed: The module; its parameters must stay the same objects.
+        share: The share of the average that is kept at each step; with 0 it is a copy.
+
+    Example:
+        >>> module = nn.Linear(1, 1, bias=False)
+        >>> average = Average(module, 0.9)
+        >>> with torch.no_grad():
+        ...     for value in (1.0, 2.0):
+        ...         _ = module.weight.fill_(value)
+        ...         average.update_parameters(module)
+        >>> round(average.module.weight.item(), 3)  # a share of 2 / 11 is kept
+        1.818
+    """
+
+    def __init__(self, followed: nn.Module, share: float) -> None:
+        super().__init__(followed)
+        self.share = share
+        self.pairs: list[Pair] = list(
+            zip(self.module.parameters(), followed.parameters(), strict=True)
+        )
+        self.copies: list[Pair] = list(zip(self.module.buffers(), followed.buffers(), strict=True))
+        # Weights that are frozen from the start are the same here and there.
+        self.frozen = [pair for pair in self.pairs if not pair[1].requires_grad]
+        self.moving = [pair for pair in self.pairs if pair[1].requires_grad]
+
+    @torch.no_grad()
+    def update_parameters(self, model: nn.Module) -> None:
+        """Move towards the weights of the module that is followed."""
+        steps = int(self.n_averaged)  # it lies on the processor
+        if not steps:
+            _copy(self.pairs)
+        else:
+            self._thaw()
+            keep = min(self.share, (1 + steps) / (10 + steps))
+            for averaged, current in self._groups():
+                torch._foreach_lerp_(averaged, current, 1 - keep)
+        _copy(self.copies)
+        self.n_averaged += 1
+
+    def _thaw(self) -> None:
+        if any(pair[1].requires_grad for pair in self.frozen):
+            self.moving += [pair for pair in self.frozen if pair[1].requires_grad]
+            self.frozen = [pair for pair in self.frozen if not pair[1].requires_grad]
+
+    def _groups(self) -> list[tuple[list[Tensor], list[Tensor]]]:
+        groups: dict[torch.dtype, tuple[list[Tensor], list[Tensor]]] = {}
+        for averaged, current in self.moving:
+            there, here = groups.setdefault(averaged.dtype, ([], []))
+            there.append(averaged)
+            here.append(current)
+        return list(groups.values())
+
+
+def _copy(pairs: Sequence[Pair]) -> None:
+    if pairs:
+        averaged, current = zip(*pairs, strict=True)
+        torch._foreach_copy_(averaged, current)

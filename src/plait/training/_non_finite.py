@@ -1,0 +1,51 @@
+"""Who is to blame for a loss that is no number."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from plait._errors import NonFiniteError
+from plait.data import Batch
+from plait.schema import Schema
+
+Told = tuple[Batch, Mapping[str, Tensor], Mapping[str, Tensor]]
+"""The rows of a part, the raw outputs for them, and the losses of its tasks."""
+
+
+def refuse_non_finite(schema: Schema, told: Sequence[Told]) -> None:
+    """Name the tasks whose losses are not finite, and the rows that make them so.
+
+    Args:
+        schema: Whose tasks they are.
+        told: The parts of one step.
+
+    Raises:
+        NonFiniteError: If the sum over the parts of a task's losses is NaN or infinite.
+    """
+    found = []
+    for name in dict.fromkeys(name for _, _, losses in told for name in losses):
+        parts = [each for each in told if name in each[2]]
+        total = torch.stack([losses[name].detach() for _, _, losses in parts]).sum()
+        if not total.isfinite():
+            rows, errors = _errors(schema, name, parts)
+            wrong = ~errors.isfinite()
+            if not wrong.any():  # each is finite, and their sum is not: the largest make it so
+                wrong = errors >= errors.max() / 2
+            bad = rows[wrong].tolist()
+            found.append(f"task {name!r}, {len(bad)} rows of the training table: {bad[:5]}")
+    if found:
+        raise NonFiniteError(
+            f"A loss is not finite: {'; '.join(found)}. No step was taken. Look at these rows for "
+            "extreme values, or lower `learning_rate`."
+        )
+
+
+def _errors(schema: Schema, name: str, told: Sequence[Told]) -> tuple[Tensor, Tensor]:
+    rows, errors = [], []
+    for batch, outputs, _ in told:
+        there = batch.targets[name].mask.nonzero()[:, 0]
+        truth, guess = batch.targets[name].take(there), outputs[name].float()[there]
+        errors.append(schema.tasks[name].errors(guess, truth.values).cpu())
+        rows.append(batch.rows[there.to(batch.rows.device)].cpu())
+    return torch.cat(rows), torch.cat(errors)
