@@ -273,3 +273,15 @@ def test_without_words_it_explains_itself(plait):
 def test_a_model_is_used_from_another_folder(trained, folder, plait):
     shutil.copytree(trained, "moved")
     assert plait("evaluate", "moved", "homes.parquet") == 0
+
+
+def test_a_damaged_pack_is_told_in_one_line(plait, folder):
+    words = ("fit", "n.parquet", "-t", "price", "-o", "r", "--set", "data.cache=packs",
+             "--set", "training.epochs=1")  # fmt: skip
+    pq_rows = {"size": [float(n) for n in range(40)], "price": [2.0 * n for n in range(40)]}
+    parquet.write_table(pa.table(pq_rows), "n.parquet")
+    assert plait(*words) == 0
+    (file,) = Path("packs").rglob("train/0000.safetensors")
+    file.write_bytes(file.read_bytes()[:-1])
+    assert plait(*words, "--overwrite") == 0
+    assert plait.err.count("note: A pack on disk is not used, and made again") == 1

@@ -49,7 +49,9 @@ class Masked:
 
     def take(self, rows: Int64[Tensor, " rows"]) -> "Masked":
         """Some of the rows, in the order asked for."""
-        return replace(self, values=self.values[rows], mask=self.mask[rows])
+        return replace(
+            self, values=self.values.index_select(0, rows), mask=self.mask.index_select(0, rows)
+        )
 
     def select(self, rows: Int64[Tensor, " rows"]) -> "Masked":
         """Some of the rows: for dense cells the same as :meth:`take`."""

@@ -64,7 +64,7 @@ class Ragged:
     def take(self, rows: Int64[Tensor, " rows"]) -> Masked:
         """Some of the rows, padded with zeros to the longest of them (at least one)."""
         starts = self.offsets[rows]
-        lengths = (self.offsets[rows + 1] - starts) * self.mask[rows]
+        lengths = (self.offsets[rows + 1] - starts) * self.mask.index_select(0, rows)
         longest = max(1, int(lengths.max())) if len(rows) else 1
         steps = torch.arange(longest, device=lengths.device)
         mask = steps < lengths.unsqueeze(1)
@@ -72,7 +72,8 @@ class Ragged:
             shape = (len(rows), longest, *self.values.shape[1:])
             return Masked(self.values.new_zeros(shape), mask)
         index = (starts.unsqueeze(1) + steps).masked_fill(~mask, 0)
-        values = self.values[index]
+        values = self.values.index_select(0, index.flatten())
+        values = values.view(*index.shape, *self.values.shape[1:])
         hidden = ~mask.view(*mask.shape, *[1] * (values.ndim - 2))
         return Masked(values.masked_fill(hidden, 0), mask)
 
@@ -84,7 +85,7 @@ class Ragged:
         shift = self.offsets[rows] - offsets[:-1]
         steps = torch.arange(int(offsets[-1]), device=shift.device)
         index = steps + shift.repeat_interleave(lengths)
-        return Ragged(self.values[index], offsets, self.mask[rows])
+        return Ragged(self.values.index_select(0, index), offsets, self.mask.index_select(0, rows))
 
     def tensors(self) -> tuple[Tensor, ...]:
         """All that is held."""

@@ -52,12 +52,12 @@ class Repeated:
 
     def take(self, rows: Int64[Tensor, " batch"]) -> Kept:
         """Some of the rows, in the order asked for."""
-        taken = self.cells.take(self.index[rows])
+        taken = self.cells.take(self.index.index_select(0, rows))
         return Kept(taken.values, taken.mask)
 
     def select(self, rows: Int64[Tensor, " batch"]) -> "Repeated":
         """Some of the rows, in the order asked for, with the cells of all rows."""
-        return replace(self, index=self.index[rows])
+        return replace(self, index=self.index.index_select(0, rows))
 
     def tensors(self) -> tuple[Tensor, ...]:
         """All that is held."""

@@ -24,12 +24,19 @@ def outputs(
     training = model.training
     if any(each.training for each in model.modules()):  # to set them takes a while for one row
         model.eval()
+    # Texts of like length side by side need little padding. Files are read from front to back.
+    lengths = None if pack.maps else pack.lengths
+    order = torch.arange(len(pack)) if lengths is None else lengths.argsort(stable=True)
     kind = torch.device(device).type
     context = torch.autocast(kind, torch.bfloat16) if half else nullcontext()
     try:
         with context:
-            parts = [model(batch.to(device).inputs) for batch in pack.batches(size)]
+            parts = [model(pack[rows].to(device).inputs) for rows in order.split(size)]
     finally:
         if training:
             model.train()
-    return {name: torch.cat([part[name].float().cpu() for part in parts]) for name in parts[0]}
+    found = {name: torch.cat([part[name].float().cpu() for part in parts]) for name in parts[0]}
+    if lengths is None:
+        return found
+    back = order.argsort()
+    return {name: output[back] for name, output in found.items()}

@@ -1,0 +1,18 @@
+import pytest
+import torch
+
+from plait.training import outputs
+
+
+@pytest.mark.parametrize("size", [1, 7, 1_000])
+def test_each_row_gets_its_own_output_whatever_its_length(words, size):
+    model = words.model().eval()
+    found = outputs(model, words.pack, size=size)
+    lengths = words.pack.lengths
+    assert lengths is not None
+    assert lengths.tolist() != sorted(lengths.tolist())
+    with torch.no_grad():
+        alone = [model(words.pack[torch.tensor([row])].inputs) for row in range(len(words.pack))]
+    for name, output in found.items():
+        wanted = torch.cat([each[name] for each in alone])
+        torch.testing.assert_close(output, wanted, atol=1e-5, rtol=1e-5)
