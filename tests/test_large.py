@@ -75,7 +75,9 @@ def test_answers_come_part_by_part_and_in_order(homes, monkeypatch):
     assert joined["price"].to_pylist() == pytest.approx(whole["price"].to_pylist(), abs=1e-5)
 
 
-@pytest.mark.parametrize("tree", [{"memory": 0}, {"memory": -1}, {"cache": 3}, {"cash": True}])
+@pytest.mark.parametrize(
+    "tree", [{"memory": 0}, {"memory": 8}, {"cache": 3}, {"cache": "off"}, {"cash": True}]
+)
 def test_a_wrong_choice_is_told(tree):
     with pytest.raises(ConfigError, match="data"):
         Config.of({"targets": ["y"], "data": tree})

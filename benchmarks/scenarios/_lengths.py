@@ -24,8 +24,7 @@ def prepare(job: Job, data: Path | None) -> None:
     rng = np.random.default_rng(job.seed)
     rows, more = job.rows(8_000), job.rows(2_000)
     parts = {
-        # A word is 1.3 tokens or so.
-        "text": lambda: _generate.texts(rng, rows + more, mean=31, sigma=1.0, most=LONGEST),
+        "text": lambda: _generate.texts(rng, rows + more, mean=40, sigma=1.0, most=LONGEST),
         "numbers": lambda: _generate.numbers(rng, rows + more, 4),
     }
     table = _generate.table(rng, parts)

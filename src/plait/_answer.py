@@ -11,9 +11,11 @@ from ._model import Model
 from .data import Note, Pack, Source, Table, merged
 from .packing import part_rows
 from .schema import Schema
-from .training import outputs
+from .training import keep, outputs
 from .training._ahead import ahead
 
+IN_MEMORY = 1 << 26
+"""Bytes up to which a file of rows to be answered is read at once."""
 CHUNK = 16_384
 """Rows that are packed at a time, where they are not too large for that."""
 
@@ -51,7 +53,9 @@ def chunks(
     def packed() -> Iterator[tuple[Pack, Table]]:
         for part in parts:
             bare = part.arrow if wanted is None else part.arrow.select(wanted)
-            yield schema.pack(replace(part, arrow=bare)), part
+            part = replace(part, part=True)  # answers are not withheld for what cannot be read
+            # A pretrained encoder is run once for each different cell of the part.
+            yield keep(model, schema.pack(replace(part, arrow=bare))), part
 
     several = source.rows > CHUNK
     for pack, part in ahead(packed(), depth=1) if several else packed():
@@ -83,7 +87,7 @@ def answers(
                 f"A kept column should not bear the name of an answer. Found {listing(twice)}. "
                 "Rename it in the table, or do without it: the rows are in the same order."
             )
-        cells = {name: part.arrow.column(name) for name in kept}
+        cells = {name: _plain(part.arrow.column(name)) for name in kept}
         cells |= dict(zip(found.column_names, found.columns, strict=True))
         yield Answers(pa.table(cells), pack.notes)
 
@@ -114,3 +118,10 @@ def answer(
         done += len(part.table)
         on_rows(done)
     return Answers(pa.concat_tables(tables), merged(notes))
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    # Each part may have a dictionary of its own, which not every format can hold.
+    if not pa.types.is_dictionary(column.type):
+        return column
+    return column.cast(column.type.value_type)

@@ -29,6 +29,9 @@ class ModelOptions:
     width: PositiveInt | None = None
 
 
+LEAST = 1_000
+
+
 @dataclass(frozen=True, config=STRICT)
 class DataOptions:
     """What is held back, and what is kept where.
@@ -45,6 +48,18 @@ class DataOptions:
     valid: Annotated[float, Field(ge=0, lt=0.9)] = 0.1
     cache: bool | str = True
     memory: PositiveFloat = 0.25
+
+    def __post_init__(self) -> None:
+        words = ("", "yes", "no", "on", "off", "none", "null", "auto", "true", "false")
+        if isinstance(self.cache, str) and self.cache.strip().lower() in words:
+            raise ValueError(
+                f"`cache` should be true, false or the path of a folder. Got {self.cache!r}"
+            )
+        if 1 < self.memory < LEAST:
+            raise ValueError(
+                "`memory` should be a share up to 1, or at least 1,000 bytes. Got "
+                f"{self.memory:g}: write 8e9 for 8 GB"
+            )
 
     @property
     def bytes(self) -> int:

@@ -1,5 +1,6 @@
 """From rows to a trained network."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +16,7 @@ from .data import Note, Pack, Source, merged
 from .packing import Choices, prepare
 from .schema import Schema
 from .training import Callback, History, Trainer, keep
+from .training._device import usable
 from .training._probe import measured
 
 
@@ -77,7 +79,9 @@ def fitted(
     with torch.random.fork_rng([]):
         torch.default_generator.manual_seed(config.seed % (1 << 63))
         model, balancer = assemble(schema, width, said.fusion, said.sharing, said.balancing)
-    settings = measured(schema, model, train, config.training).resolve(len(train), schema.seen)
+    began = time.monotonic()
+    device = replace(config.training, batch_size=None).resolve(len(train)).device
+    usable(device)
     home = cache_folder(config.data.cache)
 
     def kept(pack: Pack) -> Pack:
@@ -85,14 +89,18 @@ def fitted(
             model,
             pack,
             cache=home / "encoders" if home else None,
-            device=settings.device,
+            device=device,
             most=config.data.bytes,
             limit=None if isinstance(config.data.cache, str) else LIMIT,
         )
 
     train, held = kept(train), kept(found.valid) if found.valid else None
+    settings = measured(schema, model, train, config.training).resolve(len(train), schema.seen)
+    # What encoders and the choice of a batch have taken is no longer there for training.
+    spent = time.monotonic() - began
+    budget = None if config.seconds is None else max(1e-3, config.seconds - spent)
     window = found.window(config.data.bytes)
-    trainer = Trainer(schema, settings, config.seed, config.seconds, tuple(callbacks), window)
+    trainer = Trainer(schema, settings, config.seed, budget, tuple(callbacks), window)
     history = trainer.fit(model, train, held, balancer)
     made = {"fusion": said.fusion, "sharing": said.sharing, "balancing": said.balancing}
     options = TypeAdapter(DataOptions).dump_python(config.data)
@@ -111,7 +119,9 @@ def fitted(
 def _choices(said: Said, config: Config) -> Choices:
     targets, inputs = said.targets, said.inputs
     return Choices(
-        targets=targets if isinstance(targets, Mapping) else dict.fromkeys(targets),
+        targets=targets
+        if isinstance(targets, Mapping)
+        else dict.fromkeys([targets] if isinstance(targets, str) else targets),
         inputs=inputs,
         declare=lambda table: ordered(Schema.infer(table, targets, inputs), inputs),
         share=config.data.valid,

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from . import _artifact
-from ._answer import answer, answers, chunks
+from ._answer import IN_MEMORY, answer, answers, chunks
 from ._assemble import checked_names, refuse_objects
 from ._config import Config
 from ._errors import NotFittedError
@@ -67,7 +67,7 @@ class Learner:
         width: int | None = None,
         training: Training | None = None,
         valid: float = 0.1,
-        cache: bool | str = True,
+        cache: bool | str | Path = True,
         memory: int | float = 0.25,
         seed: int = 0,
         budget: str | float | None = None,
@@ -75,7 +75,8 @@ class Learner:
         self.targets, self.inputs = targets, dict(inputs or {})
         self.fusion, self.sharing, self.balancing = fusion, sharing, balancing
         self.width, self.training = width, training or Training()
-        self.valid, self.cache, self.memory = valid, cache, memory
+        self.valid, self.memory = valid, memory
+        self.cache = str(cache) if isinstance(cache, Path) else cache
         self.seed, self.budget = seed, budget
         self._schema: Schema | None = None
         self._model: Model | None = None
@@ -161,7 +162,7 @@ class Learner:
         Raises:
             DataError: If a column is missing or cannot be read.
         """
-        source = Source.of(data, root)
+        source = Source.of(data, root, memory=IN_MEMORY)
         return source.restore(answer(self.schema, self.model, source, keep).table)
 
     def stream(
@@ -177,7 +178,8 @@ class Learner:
         Raises:
             DataError: If a column is missing or cannot be read.
         """
-        parts = answers(self.schema, self.model, Source.of(data, root), keep)
+        source = Source.of(data, root, memory=IN_MEMORY)
+        parts = answers(self.schema, self.model, source, keep)
         return (part.table for part in parts)
 
     def evaluate(self, data: Any, *, root: str | Path | None = None) -> Evaluation:

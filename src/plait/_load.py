@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+import torch
+
 from . import _artifact
 from ._assemble import assemble
 from ._errors import ArtifactError, NotFittedError, UserError
@@ -34,7 +36,7 @@ def load(path: str | Path, own: Iterable[type] = ()) -> Learner:
                 f"The weights in {str(path)!r} should be of the width {width}, as its "
                 f"'config.json' says. Found heads of {found}. Take another copy."
             )
-        with without_weights():
+        with torch.random.fork_rng([]), without_weights():
             model, _ = assemble(schema, width, learner.fusion, learner.sharing, "Sum", own, True)
     except ArtifactError:
         raise

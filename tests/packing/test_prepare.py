@@ -1,5 +1,7 @@
 import errno
+import json
 import os
+import time
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +13,11 @@ import torch
 from PIL import Image as Pillow
 from pyarrow import parquet
 
-from plait import DataError, Numeric, Regression, Schema
-from plait.data import Pack, Source
+from plait import DataError, Image, Numeric, Regression, Schema
+from plait.data import Pack, Source, merged
 from plait.modalities import Categorical
 from plait.packing import Choices, Prepared, Shelf, prepare
+from plait.packing._draft import seal
 
 ROWS = 300
 LARGE = 1 << 40
@@ -212,6 +215,113 @@ def test_a_picture_that_has_changed_is_packed_again(tmp_path, shelf):
     assert (red(), red()) == (200, 200)
 
 
+def photos(folder: Path, rows: int = 20) -> Choices:
+    """A table of red pictures, each by its path, and what was said of it."""
+    for n in range(rows):
+        Pillow.new("RGB", (16, 16), (n % 256, 0, 0)).save(folder / f"{n}.png")
+    paths = [f"{folder.name}/{n}.png" for n in range(rows)]
+    cells = {"photo": paths, "price": np.arange(1.0 * rows)}
+    parquet.write_table(pa.table(cells), folder.parent / "a.parquet", row_group_size=10)
+    said = {"photo": "image"}
+    return choices(inputs=said, declare=lambda seen: Schema.infer(seen, TARGETS, said), share=0.0)
+
+
+def test_a_link_that_leads_elsewhere_is_another_picture(tmp_path, shelf):
+    for version in ("v1", "v2"):
+        (tmp_path / version).mkdir()
+    (tmp_path / "now").symlink_to("v1")
+    chosen = photos(tmp_path / "now")
+    Pillow.new("RGB", (16, 16), (200, 0, 0)).save(tmp_path / "v2" / "0.png")
+    for n in range(1, 20):
+        os.link(tmp_path / "v1" / f"{n}.png", tmp_path / "v2" / f"{n}.png")
+
+    def red() -> int:
+        found = prepare(Source.of(tmp_path / "a.parquet"), None, chosen, shelf)
+        return int(found.train.inputs["photo"].values[0, 0, 0, 0])
+
+    assert red() == 0
+    (tmp_path / "now").unlink()
+    (tmp_path / "now").symlink_to("v2")
+    assert red() == 200
+
+
+def test_a_picture_that_changes_while_it_is_read_is_not_kept(tmp_path, shelf, monkeypatch):
+    (tmp_path / "p").mkdir()
+    chosen = photos(tmp_path / "p")
+    pack = Image.pack
+
+    def slow(self, rows):
+        found = pack(self, rows)
+        os.utime(tmp_path / "p" / "3.png", ns=(1, time.time_ns() + 10**9))
+        return found
+
+    monkeypatch.setattr(Image, "pack", slow)
+    with pytest.warns(UserWarning, match=r"stay as they are.*3\.png"):
+        prepare(Source.of(tmp_path / "a.parquet"), None, chosen, shelf)
+    few = replace(chosen, memory=3_000)
+    with pytest.raises(DataError, match=r"stay as they are.*3\.png"):
+        prepare(Source.of(tmp_path / "a.parquet", memory=3_000), None, few, shelf)
+    assert kept(shelf) == []
+
+
+@pytest.mark.parametrize(("bad", "refused"), [(1, False), (3, True)])
+def test_unreadable_pictures_are_judged_by_the_whole_table(tmp_path, bad, refused):
+    (tmp_path / "p").mkdir()
+    chosen = replace(photos(tmp_path / "p", 200), memory=10_000)
+    for n in range(bad):
+        (tmp_path / "p" / f"{60 * n}.png").write_text("no picture")
+    source = Source.of(tmp_path / "a.parquet", memory=10_000)
+    if refused:
+        with pytest.raises(DataError, match=r"At most 1 % .* 3 of 200 are"):
+            prepare(source, None, chosen)
+    else:
+        notes = list(map(str, prepare(source, None, chosen).notes))
+        assert "photo: 1 pictures that cannot be read (row 0)" in notes
+
+
+def test_a_file_with_its_old_time_and_size_is_still_another(tmp_path, shelf):
+    path = tmp_path / "homes.csv"
+    path.write_text("size,price\n" + "1.0,2.0\n" * 49 + "1.0,3.0\n")
+    told = path.stat()
+    said = {"size": "numeric"}
+    chosen = choices(inputs=said, declare=lambda seen: Schema.infer(seen, TARGETS, said), share=0.0)
+
+    def highest() -> float:
+        found = prepare(Source.of(path), None, chosen, shelf)
+        labels = found.train.targets["price"].values
+        return max(found.schema.tasks["price"].decode(labels)["price"].to_pylist())
+
+    assert highest() == pytest.approx(3, abs=1e-4)
+    with path.open("r+") as file:
+        file.write("size,price\n" + "1.0,2.0\n" * 49 + "1.0,9.0\n")
+    os.utime(path, ns=(told.st_atime_ns, told.st_mtime_ns))
+    assert highest() == pytest.approx(9, abs=1e-4)
+
+
+def test_folders_that_are_not_ours_are_left_alone(file, shelf):
+    for name in (".git", "mine"):
+        (shelf.folder / name).mkdir(parents=True)
+        (shelf.folder / name / "x").write_text("x" * 10_000)
+        os.utime(shelf.folder / name, (1, 1))
+    left = shelf.folder / ".0123456789abcdef.01234567"
+    left.mkdir()
+    os.utime(left, (1, 1))
+    packed(file, Shelf(shelf.folder, limit=1))
+    assert {".git", "mine"} < set(kept(shelf))
+    assert not left.exists()
+
+
+def test_a_manifest_that_leads_out_of_the_pack_is_refused(file, shelf):
+    packed(file, shelf)
+    manifest = shelf.folder / kept(shelf)[0] / "pack.json"
+    body = json.loads(manifest.read_text())
+    body.pop("seal")
+    body["parts"]["train"]["inputs"]["size"]["values"]["file"] = "../../x.safetensors"
+    manifest.write_text(json.dumps({**body, "seal": seal(body)}))
+    with pytest.warns(UserWarning, match="should lie in its folder"):
+        packed(file, shelf)
+
+
 def test_a_folder_that_cannot_be_written_is_told_and_done_without(file, tmp_path):
     (tmp_path / "packs").write_text("a file, not a folder")
     with pytest.warns(UserWarning, match="not kept on disk"):
@@ -268,6 +378,12 @@ class TestLargerThanMemory:
     def test_rows_that_the_schema_has_not_seen_are_counted(self, file):
         notes = packed(file, memory=5_000).notes
         assert any("rows that no statistics are made of" in str(note) for note in notes)
+
+    def test_what_happened_to_cells_is_counted_once(self, file):
+        def counts(found):
+            return {str(n) for n in merged(found.notes) if n.what == "missing"}
+
+        assert counts(packed(file, memory=5_000)) == counts(packed(file))
 
     def test_it_is_kept_and_found_again(self, file, shelf, no_packing):
         first = packed(file, shelf, memory=5_000)

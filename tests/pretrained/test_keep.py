@@ -339,7 +339,7 @@ def test_cells_of_one_size_are_kept_too(kit, lines, tmp_path):
     pixels[4] = pixels[1]
     cells = Masked(pixels, torch.tensor([True, True, False, True, True, True]))
     place = list(made.model.inputs).index("note")
-    made.model.encoders[place] = Staged(Bright(lines), nn.Identity())
+    made.model.encoders[place] = Staged(Bright(lines), nn.Identity(), "version 1")
     rows = made.counted()
     for cache in (None, tmp_path, tmp_path):
         kept = keep(made.model, Pack(6, {"note": cells, "age": cells}, {}), cache=cache)
@@ -349,3 +349,34 @@ def test_cells_of_one_size_are_kept_too(kit, lines, tmp_path):
         assert torch.allclose(found.values[found.mask], expected.values[expected.mask])
         assert isinstance(found, Kept)
     assert [n for n in rows if n != 6] == [4, 4]
+
+
+class Halved(Bright):
+    """The same weights as :class:`Bright`, and another code."""
+
+    def forward(self, cells: Masked) -> Masked:
+        found = super().forward(cells)
+        return Masked(found.values / 2, found.mask)
+
+
+def test_vectors_of_other_code_are_never_used(kit, tmp_path):
+    made = kit()
+    cells = Masked(torch.ones(2, 3, 4, 5).to(torch.uint8), torch.ones(2).bool())
+    place = list(made.model.inputs).index("note")
+    for still in (Bright(False), Halved(False)):
+        made.model.encoders[place] = Staged(still, nn.Identity())
+        kept = keep(made.model, Pack(2, {"note": cells, "age": cells}, {}), cache=tmp_path)
+        found = kept.inputs["note"].take(torch.arange(2))
+        assert torch.equal(found.values, still(cells).values)
+    assert not list(tmp_path.iterdir())  # a class of the user's may change without a sign
+    keys = {Staged(each, nn.Identity(), "1").key for each in (Bright(False), Halved(False))}
+    assert len(keys) == 2
+
+
+def test_cells_that_differ_only_in_what_is_missing_are_left_as_they_are(kit):
+    made = kit()
+    mask = torch.tensor([[True, True], [True, False]])
+    cells = Masked(torch.ones(2, 2), mask)
+    place = list(made.model.inputs).index("note")
+    made.model.encoders[place] = Staged(nn.Identity(), nn.Identity())
+    assert keep(made.model, Pack(2, {"note": cells}, {})).inputs["note"] is cells

@@ -3,6 +3,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 
@@ -92,3 +93,18 @@ def test_batches_of_like_length_hold_less_padding():
         return sum(batch.inputs["t"].mask.numel() for batch in batches)
 
     assert padded(True) < 0.62 * padded(False)
+
+
+@pytest.mark.parametrize("window", [1, 10, 100])
+def test_no_more_rows_are_read_at_a_time_than_the_window_holds(window, monkeypatch):
+    sizes = []
+    read = Loader._read
+
+    def watched(self, blocks):
+        found = read(self, blocks)
+        sizes.append(len(found))
+        return found
+
+    monkeypatch.setattr(Loader, "_read", watched)
+    list(Loader(mapped(), 16, seed=0, window=window).epoch(0))
+    assert max(sizes) <= window

@@ -16,3 +16,28 @@ def test_each_row_gets_its_own_output_whatever_its_length(words, size):
     for name, output in found.items():
         wanted = torch.cat([each[name] for each in alone])
         torch.testing.assert_close(output, wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_where_memory_runs_out_fewer_rows_are_run_at_a_time(words):
+    model, sizes = words.model().eval(), []
+
+    class Narrow(torch.nn.Module):
+        def forward(self, inputs):
+            rows = len(next(iter(inputs.values())))
+            sizes.append(rows)
+            if rows > 20:
+                raise torch.OutOfMemoryError("out of memory")
+            return model(inputs)
+
+    found = outputs(Narrow(), words.pack)
+    assert max(sizes[3:]) <= 20
+    for name, output in outputs(model, words.pack).items():
+        torch.testing.assert_close(found[name], output, atol=1e-5, rtol=1e-5)
+    sizes.clear()
+    with pytest.raises(RuntimeError, match="another fault"):
+        outputs(Faulty(), words.pack)
+
+
+class Faulty(torch.nn.Module):
+    def forward(self, inputs):
+        raise RuntimeError("another fault")

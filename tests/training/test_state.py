@@ -56,6 +56,21 @@ def test_the_average_is_that_of_torch(share):
     assert ours.n_averaged == 30
 
 
+def test_a_buffer_that_is_put_in_place_of_another_is_followed():
+    class Counts(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(1))
+            self.register_buffer("seen", torch.zeros(1))
+
+    model = Counts()
+    average = Average(model, 0.5)
+    for _ in range(3):
+        model.seen = model.seen + 1
+        average.update_parameters(model)
+    assert average.module.seen.item() == 3
+
+
 def test_weights_that_were_frozen_all_along_are_left_alone():
     model = nn.Linear(2, 2)
     model.weight.requires_grad_(False)

@@ -46,12 +46,12 @@ def predict(
         )
     check_file(target, overwrite)
     with waiting("reading") as update:
-        from plait._answer import answers
+        from plait._answer import IN_MEMORY, answers
         from plait._load import load
         from plait.data import Source, merged
 
         learner = load(run)
-        source = Source.of(data, root)
+        source = Source.of(data, root, memory=IN_MEMORY)
         began, done, columns, found_notes = time.monotonic(), 0, [], []
         with writer(target) as write:
             for part in answers(learner.schema, learner.model, source, keep or []):

@@ -49,7 +49,8 @@ def _duckdb(file: Path) -> Any:
             f"{str(file)!r} needs the package duckdb. Install it: pip install 'plait[duckdb]'."
         ) from error
     try:
-        return duckdb.connect(str(file), read_only=True)
+        # A view in the file must not read other files, nor the network, because it was opened.
+        return duckdb.connect(str(file), True, {"enable_external_access": "false"})
     except duckdb.Error as error:
         raise DataError(f"{str(file)!r} cannot be opened: {error}") from error
 

@@ -79,7 +79,8 @@ class File:
     def _near_stamp(self) -> Stamp:
         path = Path(self.path).resolve()
         stat = path.stat()
-        return str(path), str(stat.st_size), str(stat.st_mtime_ns), str(stat.st_ino)
+        told = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+        return str(path), *map(str, told)
 
     def _far_stamp(self) -> Stamp | None:
         self.system.invalidate_cache()

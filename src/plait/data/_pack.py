@@ -1,6 +1,7 @@
 """A whole table as tensors."""
 
 import mmap
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -71,7 +72,7 @@ class Pack:
     @property
     def device(self) -> torch.device:
         """Where the cells lie."""
-        return next(iter([*self.inputs.values(), *self.targets.values()])).mask.device
+        return next(self._tensors()).device
 
     @property
     def nbytes(self) -> int:
@@ -131,8 +132,9 @@ class Pack:
 
     def forget(self) -> None:
         """Let go of the memory that files take which were touched; they stay on the disk."""
-        for content in self.maps:
-            content.madvise(mmap.MADV_DONTNEED)
+        if sys.platform != "win32":  # which lets go of what it needs by itself
+            for content in self.maps:
+                content.madvise(mmap.MADV_DONTNEED)
 
 
 def joined(packs: Sequence[Pack]) -> Pack:

@@ -54,6 +54,11 @@ class PackWriter:
         self.nbytes += pack.nbytes
         self._notes += pack.notes
 
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What happened to cells so far."""
+        return merged(self._notes)
+
     def note(self, note: Note) -> None:
         """Write down what happened to cells, beside what the packs say."""
         self._notes.append(note)

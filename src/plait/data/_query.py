@@ -16,7 +16,10 @@ from ._rows import answered
 READS = ("select", "with", "values", "from", "table")
 """How a statement begins that reads and does not write."""
 
-ASIDE = r"'[^']*'|\"[^\"]*\"|--[^\n]*|(?s:/\*.*?\*/)"
+ASIDE = r"(?s:\$(\w*)\$.*?\$\1\$)|'[^']*'|\"[^\"]*\"|--[^\n]*|(?s:/\*.*?\*/)"
+
+MORE = r"(?i);\s*[^\s;]|\b(insert\s+into|delete\s+from|update\s+\S+\s+set|merge\s+into|copy)\b"
+"""A second statement, or one that writes."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Query:
         # A semicolon in quotes or in a comment ends nothing.
         bare = re.sub(ASIDE, " ", self.sql)
         first = re.match(r"[\s(]*(\w+)", bare)
-        if not first or first[1].lower() not in READS or re.search(r";\s*[^\s;]", bare):
+        if not first or first[1].lower() not in READS or re.search(MORE, bare):
             raise DataError(
                 f"A query should be one statement that reads, such as SELECT or WITH. "
                 f"Found {self.sql[:80]!r}."

@@ -122,7 +122,7 @@ class Source(ABC):
     def _parts(self, size: int, names: list[str]) -> Iterator[Table]:
         first = 0
         for arrow in rebatched(self.batches(names, self._block), size):
-            yield Table(arrow, self.root, first=first)
+            yield Table(arrow, self.root, first=first, part=size < self.rows)
             first += arrow.num_rows
         self.check()
 

@@ -39,7 +39,11 @@ def stored_pack(
     Raises:
         ArtifactError: If a file is not there, or is not the one that was written.
     """
-    files = _files(described) if check else []
+    files = _files(described)
+    outside = [each["file"] for each in files if Path(each["file"]).name != each["file"]]
+    if outside:
+        raise ArtifactError(f"Files of a pack should lie in its folder. Found {outside[0]!r}")
+    files = files if check else []
     # SHA-256 lets other threads run, and most of the time goes to waiting for the disk.
     with ThreadPoolExecutor(4) as pool:
         problems = list(pool.map(lambda each: _damage(folder / each["file"], each), files))

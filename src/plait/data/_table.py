@@ -30,6 +30,7 @@ class Table:
         root: The folder that relative paths in its cells start from; None where there is none.
         restore: Turns an Arrow table into the kind of table that came in.
         first: The number of its first row, where it is a part of a longer table.
+        part: Whether it is one: what is asked of a whole table is then asked of nobody.
 
     Example:
         >>> table = Table.of({"age": [30, None], "name": ["Ann", "Bo"]})
@@ -43,6 +44,7 @@ class Table:
     root: Path | None = None
     restore: Restore = field(default=same, repr=False)
     first: int = 0
+    part: bool = False
 
     @classmethod
     def of(cls, source: Any, root: str | Path | None = None) -> "Table":

@@ -1,7 +1,7 @@
 """What every modality promises."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import ClassVar
@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from plait._errors import NotFittedError, SchemaError
-from plait.data import Masked, Packed, Table
+from plait.data import Masked, Note, Packed, Table
 
 Draw = Callable[[int], Tensor]
 """From a count to float ``[batch, count]`` in [0, 1), the same for a row wherever it is met."""
@@ -60,6 +60,18 @@ class Modality(ABC):
         It is given only rows of which something is there, and returns a
         :class:`~plait.data.Masked` with a mask ``[batch, tokens]``.
         """
+
+    def refusal(self, notes: Sequence[Note], rows: int) -> str | None:
+        """Why a whole column of which so much was lost should not be used; None if it may be.
+
+        A part of a longer table (``table.part``) is not judged by itself: :meth:`pack` leaves that
+        to whoever knows all parts. A leaf that loses nothing leaves this as it stands.
+
+        Args:
+            notes: The account of all cells.
+            rows: How many there are.
+        """
+        return None
 
     def files(self, table: Table) -> list[Path]:
         """The files that the cells point to; when one of them changes, the data have changed.

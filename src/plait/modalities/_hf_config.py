@@ -23,10 +23,11 @@ SHIFTED = ("camembert", "data2vec-text", "mpnet", "roberta", "roberta-prelayerno
 # None of it belongs to the shape of the net, and some of it could make the library fetch code.
 LEFT_OUT = (
     "add_cross_attention", "architectures", "attn_implementation", "auto_map", "custom_pipelines",
-    "dtype", "experts_implementation", "finetuning_task", "gradient_checkpointing", "id2label",
-    "is_decoder", "label2id", "name_or_path", "output_attentions", "output_hidden_states",
-    "problem_type", "quantization_config", "return_dict", "task_specific_params", "torch_dtype",
-    "torchscript", "transformers_version", "use_cache",
+    "distributed_config", "dtype", "experts_implementation", "finetuning_task", "fusion_config",
+    "gradient_checkpointing", "id2label", "is_decoder", "label2id", "name_or_path",
+    "output_attentions", "output_hidden_states", "per_layer_config", "problem_type",
+    "quantization_config", "return_dict", "task_specific_params", "torch_dtype", "torchscript",
+    "transformers_version", "transformers_weights", "use_cache", "use_return_dict",
 )  # fmt: skip
 
 

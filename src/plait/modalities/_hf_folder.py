@@ -2,19 +2,24 @@
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
 
-from plait._errors import ConfigError
+from plait._errors import ConfigError, listing
 
 from ._pooled import Pooling
 
 PREFIX = "hf:"
 FILES = ("config.json", "tokenizer.json", "1_Pooling/config.json", "model*.safetensors",
          "model.safetensors.index.json")  # fmt: skip
+NEEDED = ("config.json", "tokenizer.json", "model*.safetensors")
+ADAPTER = "adapter_config.json"
+# The transformers library prefers these to what stands in `model.safetensors`, unasked.
+UNASKED = (ADAPTER, "shard-*-model-*-of-*.safetensors")
 LARGEST = 64 * 2**20
 MEAN, CLS = "pooling_mode_mean_tokens", "pooling_mode_cls_token"
 
@@ -41,11 +46,12 @@ class HfFolder:
         used (``HF_HUB_OFFLINE=1`` forbids it).
 
         Raises:
-            ConfigError: If there is none, or it lacks a file.
+            ConfigError: If there is none, it lacks a file, or it holds an adapter beside a model.
         """
         name = encoder.removeprefix(PREFIX)
         path = Path(name).expanduser()
         folder = cls(path if path.is_dir() else _from_hub(name), name)
+        folder._refuse_unasked()
         for part in ("config.json", "tokenizer.json"):
             if not (folder.path / part).is_file():
                 raise ConfigError(
@@ -54,6 +60,21 @@ class HfFolder:
                     "library."
                 )
         return folder
+
+    def _refuse_unasked(self) -> None:
+        unasked = [path.name for pattern in UNASKED for path in self.path.glob(pattern)]
+        if ADAPTER in unasked:
+            raise ConfigError(
+                f"The folder of the encoder {self.name!r} should hold a whole model. It holds an "
+                f"adapter of the peft library ({ADAPTER!r}): merge it first with "
+                "`merge_and_unload()` and save that to a folder of its own."
+            )
+        if unasked:
+            raise ConfigError(
+                f"The folder of the encoder {self.name!r} should hold its weights as "
+                f"'model.safetensors'. It holds others: {listing(sorted(unasked), 3)}. Save the "
+                "model once more with `save_pretrained`, to a folder of its own."
+            )
 
     @property
     def files(self) -> list[Path]:
@@ -125,7 +146,14 @@ class HfFolder:
         if (self.path / "model.safetensors.index.json").is_file():
             parts = self._json("model.safetensors.index.json").get("weight_map")
             if isinstance(parts, dict) and parts:
-                return [self.path / Path(str(part)).name for part in sorted({*parts.values()})]
+                names = sorted({str(part) for part in parts.values()})
+                for part in names:
+                    if Path(part).name != part:
+                        raise ConfigError(
+                            f"The index of the weights of the encoder {self.name!r} should name "
+                            f"files beside it. Found {part!r}. Take another copy of the folder."
+                        )
+                return [self.path / part for part in names]
         raise ConfigError(
             f"The folder of the encoder {self.name!r} should hold its weights as "
             "'model.safetensors'. It does not; other formats can run code when they are read, and "
@@ -153,8 +181,14 @@ def _from_hub(name: str) -> Path:
         from huggingface_hub import snapshot_download
     except ImportError as error:
         raise missing_extra(name) from error
+    wanted = [*FILES, ADAPTER]
+    with suppress(OSError, ValueError):  # it is not there, or a part of it
+        found = Path(snapshot_download(name, allow_patterns=wanted, local_files_only=True))
+        # What another program fetched may be a few of the files, and the hub does not know.
+        if all(any(found.glob(part)) for part in NEEDED):
+            return found
     try:
-        return Path(snapshot_download(name, allow_patterns=list(FILES)))
+        return Path(snapshot_download(name, allow_patterns=wanted))
     except (OSError, ValueError) as error:
         told = (str(error).splitlines() or [type(error).__name__])[0]
         raise ConfigError(
@@ -167,6 +201,6 @@ def _from_hub(name: str) -> Path:
 def missing_extra(name: str, extra: str = "hf") -> ConfigError:
     """The error for a package that is not installed."""
     return ConfigError(
-        f"The encoder {PREFIX + name!r} needs packages that are not installed. Install them: "
-        f"pip install 'plait[{extra}]'"
+        f"The encoder {PREFIX + name.removeprefix(PREFIX)!r} needs packages that are not "
+        f"installed. Install them: pip install 'plait[{extra}]'"
     )

@@ -1,5 +1,6 @@
 """Pictures."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -10,7 +11,8 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from plait._errors import DataError
-from plait.data import Kept, Masked, Note, Packed, Table
+from plait.data import Masked, Note, Packed, Table
+from plait.data._cells import is_string
 
 from ._base import STRICT, Draw, Modality
 from ._conv_encoder import ConvEncoder
@@ -18,6 +20,7 @@ from ._pictures import Sources, decode, short_side
 from ._vit_encoder import ViTEncoder
 
 FEW = 2_000
+UNREAD = "pictures that cannot be read"
 TOLERATED = 100
 """One in so many pictures may be unreadable."""
 
@@ -73,26 +76,40 @@ class Image(Modality):
         notes = [Note(column, "missing", missing)] if missing else []
         if wrong:
             few = tuple(f"row {table.first + row}" for row in wrong[:5])
-            notes.append(Note(column, "pictures that cannot be read", len(wrong), few))
-        if len(wrong) * TOLERATED > len(sources.items) - missing:
-            raise DataError(
-                f"At most 1 % of the pictures of {column!r} may be unreadable. {len(wrong):,} of "
-                f"{len(sources.items) - missing:,} are (rows counted from 0: "
-                f"{', '.join(few).replace('row ', '')}{', ...' * (len(wrong) > len(few))}): "
-                "damaged, of another format, or larger than 50 megapixels or 64 MiB. Mend or "
-                "empty these cells."
-            )
+            notes.append(Note(column, UNREAD, len(wrong), few))
+        if not table.part:
+            why = self.refusal(notes, len(table))
+            if why:
+                raise DataError(why)
         return Packed(Masked(torch.from_numpy(pixels), torch.from_numpy(there)), tuple(notes))
+
+    def refusal(self, notes: Sequence[Note], rows: int) -> str | None:
+        """More than 1 % of the pictures cannot be read."""
+        mine = [note for note in notes if note.column == self.column]
+        wrong = [note for note in mine if note.what == UNREAD]
+        lost = sum(note.count for note in wrong)
+        there = rows - sum(note.count for note in mine if note.what == "missing")
+        if lost * TOLERATED <= there:
+            return None
+        few = ", ".join(wrong[0].examples).replace("row ", "")
+        return (
+            f"At most 1 % of the pictures of {self.column!r} may be unreadable. {lost:,} of "
+            f"{there:,} are (rows counted from 0: {few}"
+            f"{', ...' * (lost > len(wrong[0].examples))}): damaged, of another format, or "
+            "larger than 50 megapixels or 64 MiB. Mend or empty these cells."
+        )
 
     def files(self, table: Table) -> list[Path]:
         """The pictures that are named by a path, each once."""
-        items = Sources.of(table[self.column], self.column, table.root).items
-        return list(dict.fromkeys(item for item in items if isinstance(item, Path)))
+        cells = table[self.column]
+        if table.root is None or not is_string(cells.type):
+            return []
+        # As they are written: a link on the way may be made to lead elsewhere.
+        named = cells.drop_null().unique().to_pylist()
+        return [table.root / text for text in named if text.strip()]
 
     def augment(self, cells: Masked, draw: Draw) -> Masked:
         """Some pictures mirrored, all shifted a little, edges repeated."""
-        if isinstance(cells, Kept):
-            return cells
         pixels, noise = cells.values, draw(3)
         side = pixels.shape[-1]
         if self.flip:

@@ -8,6 +8,7 @@ from plait._errors import ConfigError
 from ._base import STRICT
 from ._hf_config import check_length, check_vocabulary, plain_config
 from ._hf_folder import HfFolder
+from ._hf_tune import check_tune
 from ._pooled import Pooling
 
 
@@ -28,20 +29,22 @@ class PretrainedFit:
     digest: str
 
     @classmethod
-    def of(cls, encoder: str, max_length: int) -> "PretrainedFit":
+    def of(cls, encoder: str, max_length: int, tune: str) -> "PretrainedFit":
         """What stands in the folder of an encoder.
 
         Args:
             encoder: Its name, with ``hf:`` before it.
             max_length: How many tokens a text may have, special ones included.
+            tune: How it is to be tuned.
 
         Raises:
-            ConfigError: If there is no such folder, it cannot be used, or it has no place for so
-                many tokens.
+            ConfigError: If there is no such folder, it cannot be used or tuned so, it has no place
+                for so many tokens, or a package is missing.
         """
         folder = HfFolder.of(encoder)
         config, plain = folder.config, folder.tokenizer
         known = plain_config(config, folder.name)
+        check_tune(known, tune, encoder)
         tokenizer = Tokenizer.from_str(plain)
         check_vocabulary(config, tokenizer.get_vocab(), folder.name)
         check_length(config, max_length, folder.name)

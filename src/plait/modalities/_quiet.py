@@ -1,6 +1,5 @@
 """The transformers library without its bars and its advice."""
 
-import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -8,20 +7,14 @@ from contextlib import contextmanager
 @contextmanager
 def quiet() -> Generator[None]:
     """Within it, nothing of the transformers library is shown but errors."""
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars
     from transformers.utils import logging
 
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    hidden = are_progress_bars_disabled()
+    level, bars = logging.get_verbosity(), logging._tqdm_active
     logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    # `disable_progress_bar` would forget the hub's settings too, which are there for each group.
+    logging._tqdm_active = False
     try:
         yield
     finally:
+        logging._tqdm_active = bars
         logging.set_verbosity(level)
-        if bars:
-            with warnings.catch_warnings():  # it warns where the environment forbids bars
-                warnings.simplefilter("ignore")
-                logging.enable_progress_bar()
-        if hidden:
-            disable_progress_bars()

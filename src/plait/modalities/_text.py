@@ -130,7 +130,7 @@ class Text(Modality):
                     f"`{name}` should be left out for a pretrained encoder, which has a vocabulary "
                     f"of its own and no shortcut. Got {getattr(self, name)!r}."
                 )
-        return PretrainedFit.of(self.encoder, self.max_length)
+        return PretrainedFit.of(self.encoder, self.max_length, self.tune or "frozen")
 
     def pack(self, table: Table) -> Packed:
         """Numbers of tokens: int64, ragged over ``[rows]``."""

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from plait._errors import DataError, listing
 from plait.data import Pack, PackWriter, stored_pack
 from plait.schema import Schema
 
-from ._state import state_of
+from ._state import state_of, touched_since
 
 FORMAT, VERSION = "plait pack", 1
 MANIFEST, FILES = "pack.json", "files.json"
@@ -22,10 +23,14 @@ class Draft:
 
     Args:
         folder: Where they are written.
+        since: From when on what they are made of must not change, in nanoseconds since 1970.
+
+    Raises:
+        DataError: From :meth:`close`, if a picture has changed since.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, since: int) -> None:
+        self.folder, self.since = folder, since
         self._parts: dict[str, Any] = {}
 
     @contextmanager
@@ -41,6 +46,12 @@ class Draft:
     ) -> None:
         """Write down what it is and what it was made of."""
         names = [str(path) for path in files]
+        changed = touched_since(names, self.since)
+        if changed:
+            raise DataError(
+                "Pictures should stay as they are while they are read. Changed meanwhile: "
+                f"{listing(changed)}. Start again once nobody writes to them."
+            )
         (self.folder / FILES).write_text(json.dumps(names), encoding="utf-8")
         body = {
             "format": FORMAT,

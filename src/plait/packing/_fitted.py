@@ -16,6 +16,9 @@ from ._held_back import others
 PART = 1 << 25
 """About how many bytes of a table are read at a time."""
 
+LEAST = 1_000
+"""Rows that are looked at, however little memory there is."""
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -64,7 +67,7 @@ def fitted(data: Source, choices: Choices, held: np.ndarray) -> Fitted:
 def drawn(data: Source, choices: Choices, held: np.ndarray) -> Table:
     """Training rows drawn from all over a source, as many as a quarter of the memory holds."""
     most = max(1, int(choices.memory / 4 / max(1, data.nbytes / data.rows)))
-    count = min(choices.sample, most, data.rows)
+    count = min(choices.sample, max(most, LEAST), data.rows)
     generator = np.random.default_rng([choices.seed, 1])
     rows = np.sort(generator.choice(data.rows, count, replace=False, shuffle=False))
     wanted = rows[~np.isin(rows, held, assume_unique=True)]

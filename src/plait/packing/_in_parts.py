@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from plait._errors import together
 from plait.data import Note, Source, Table
 from plait.schema import Schema
 
@@ -21,10 +22,11 @@ TRIAL = 256
 """From how many rows the size of a pack is guessed."""
 
 
-def weight(found: Fitted, rows: int) -> int:
-    """About how many bytes a pack of so many rows takes."""
-    trial = found.seen.take(np.linspace(0, len(found.seen) - 1, min(TRIAL, rows)).astype(np.int64))
-    return int(found.schema.pack(trial).nbytes / len(trial) * rows)
+def weight(found: Fitted, rows: int, trial: int = TRIAL) -> int:
+    """About how many bytes a pack of so many rows takes, by a trial with some."""
+    some = np.linspace(0, len(found.seen) - 1, min(trial, len(found.seen))).astype(np.int64)
+    part = replace(found.seen.take(some), part=True)
+    return int(found.schema.pack(part).nbytes / len(part) * rows)
 
 
 def in_parts(
@@ -46,13 +48,16 @@ def in_parts(
             inside = np.flatnonzero(np.isin(numbers, found.held, assume_unique=True))
             pack = replace(pack, places=torch.from_numpy(numbers))
             if len(inside):
-                kept.append(pack.select(torch.from_numpy(inside)))
+                # What happened to the cells is told once, with the training rows.
+                kept.append(replace(pack.select(torch.from_numpy(inside)), notes=()))
                 pack = pack.select(torch.from_numpy(others(len(part), inside)))
             train.append(pack)
             files |= _files(schema, part)
         for part in valid.parts(part_rows(valid)) if valid else ():
             kept.append(schema.pack(part))
             files |= _files(schema, part)
+        told = [part.refusal(train.notes, data.rows) for part in schema.inputs.values()]
+        together([why for why in told if why])
         if found.table is None:
             unseen = data.rows - len(found.held) - len(found.seen)
             train.note(Note("the table", "rows that no statistics are made of", unseen))

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,11 @@ def key_of(data: Source, valid: Source | None, choices: Choices) -> str | None:
         return None
     split = [choices.share, choices.seed, choices.sample, _streamed(data, choices)]
     roots = [str(each.root.resolve()) if each.root else None for each in (data, valid) if each]
-    body = [sources, roots, told, split, {name: version(name) for name in MAKERS}]
+    try:
+        makers = {name: version(name) for name in MAKERS}
+    except PackageNotFoundError:
+        return None
+    body = [sources, roots, told, split, makers]
     return hashlib.sha256(json.dumps(body).encode()).hexdigest()
 
 
@@ -51,19 +55,30 @@ def _plain(part: Any) -> Any:
         kind = type(part)
         if not kind.__module__.startswith("plait."):
             raise TypeError(kind)
-        return [kind.__name__, _plain(TypeAdapter(kind).dump_python(part, mode="json"))]
+        return [kind.__name__, _options(TypeAdapter(kind).dump_python(part, mode="json"))]
     if isinstance(part, Mapping):
-        return {str(key): _plain(each) for key, each in part.items()}
-    if part is None or isinstance(part, str | int | float | bool):
-        return _worded(part) if isinstance(part, str) else part
-    if isinstance(part, list | tuple):
-        return [_plain(each) for each in part]
-    raise TypeError(type(part))
+        return _options(part)
+    return _worded(part) if isinstance(part, str) else _same(part)
+
+
+def _options(options: Mapping[str, Any]) -> dict[str, Any]:
+    # A colon means a class of the user's, or an encoder, in these two and in no other.
+    return {
+        str(name): _worded(value)
+        if name in ("type", "encoder") and isinstance(value, str)
+        else _same(value)
+        for name, value in options.items()
+    }
+
+
+def _same(value: Any) -> Any:
+    return json.loads(json.dumps(value))  # a TypeError where it is nothing plain
 
 
 def _worded(text: str) -> Any:
-    if text.startswith("hf:") and Path(text[3:]).is_dir():
-        return [text, state_of(sorted(str(path) for path in Path(text[3:]).rglob("*")))]
+    folder = Path(text[3:]).expanduser()
+    if text.startswith("hf:") and folder.is_dir():
+        return [text, state_of(sorted(str(path) for path in folder.rglob("*")))]
     if ":" in text:  # `module:Class`, or an encoder that is somewhere else
         raise TypeError(text)
     return text

@@ -18,6 +18,9 @@ from ._key import key_of
 from ._prepared import Prepared
 from ._shelf import Shelf
 
+FEW = 8
+"""Rows that show whether a pack is anywhere near the memory."""
+
 
 def prepare(
     data: Source,
@@ -49,11 +52,11 @@ def prepare(
         except ArtifactError as error:
             told = f"A pack on disk is not used, and made again: {error}."
             warnings.warn(told, PlaitWarning, stacklevel=2)
-    began = time.monotonic()
+    began, since = time.monotonic(), time.time_ns()
     held = held_back(data.rows, 0.0 if valid else choices.share, choices.seed)
     known = fitted(data, choices, held)
     if _heavy(known, data, valid, choices.memory):
-        return _checked(_on_disk(data, valid, known, choices, shelf, key))
+        return _checked(_on_disk(data, valid, known, choices, shelf, key, since))
     table = known.table or data.table()
     other = valid.table() if valid else None
     found = in_memory(known, other)
@@ -62,7 +65,7 @@ def prepare(
     _checked(found)
     if shelf and key and time.monotonic() - began >= worth:
         try:
-            with shelf.draft(key) as draft:
+            with shelf.draft(key, since) as draft:
                 kept_on_disk(found, table, other, draft, key)
         except (OSError, DataError) as error:
             _not_kept(error)
@@ -75,7 +78,7 @@ def _heavy(known: Fitted, data: Source, valid: Source | None, memory: int) -> bo
         return True
     rows = sum(each.rows for each in sources)
     # Pixels take more room than paths: a few rows show how much. Most tables are far from it.
-    return rows * 100_000 > memory and weight(known, rows) > memory
+    return weight(known, rows, FEW) > memory / 2 and weight(known, rows) > memory
 
 
 def _on_disk(
@@ -85,10 +88,11 @@ def _on_disk(
     choices: Choices,
     shelf: Shelf | None,
     key: str | None,
+    since: int,
 ) -> Prepared:
     with ExitStack() as stack:
         try:
-            draft = stack.enter_context(shelf.draft(key)) if shelf and key else None
+            draft = stack.enter_context(shelf.draft(key, since)) if shelf and key else None
         except OSError as error:
             _not_kept(error)
             draft = None
@@ -96,7 +100,7 @@ def _on_disk(
             # Files that are mapped stay until the last tensor that lies in them is gone.
             folder = tempfile.TemporaryDirectory(prefix="plait-", ignore_cleanup_errors=True)
             home = Path(stack.enter_context(folder))
-            draft, key = stack.enter_context(Shelf(home).draft("pack")), "pack"
+            draft, key = stack.enter_context(Shelf(home).draft("pack", since)), "pack"
         return in_parts(data, valid, known, choices, draft, key or "pack")
 
 

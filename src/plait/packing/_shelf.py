@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import secrets
 import shutil
 import time
@@ -19,6 +20,7 @@ from ._draft import FILES, FORMAT, MANIFEST, VERSION, Draft, seal
 from ._prepared import Prepared
 from ._state import state_of
 
+OURS = re.compile(r"[0-9a-f]{64}|\.[0-9a-f]{16}\.[0-9a-f]{8}|pack|\.pack\.[0-9a-f]{8}")
 STALE = 24 * 3600
 """Seconds after which a draft must have been left behind by a process that was killed."""
 
@@ -61,17 +63,22 @@ class Shelf:
                 for name, part in body["parts"].items()
             }
             declared, schema = (Schema.from_dict(body[each]) for each in ("declared", "schema"))
+            found = Prepared(declared, schema, packs["train"], packs.get("valid"), body["held"])
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ArtifactError(f"{str(home)!r} cannot be read: {error}") from error
         with suppress(OSError):
             os.utime(home)  # so that those unused for longest are known
-        return Prepared(declared, schema, packs["train"], packs.get("valid"), held=body["held"])
+        return found
 
     @contextmanager
-    def draft(self, key: str) -> Generator[Draft]:
+    def draft(self, key: str, since: int) -> Generator[Draft]:
         """A place to write what will stand under a key; nothing is left of it after an error.
+
+        Args:
+            key: What it was made of.
+            since: When that began to be read, in nanoseconds since 1970.
 
         Raises:
             DataError: If the disk is full.
@@ -79,7 +86,7 @@ class Shelf:
         target, home = self.folder / key, self.folder / f".{key[:16]}.{secrets.token_hex(4)}"
         home.mkdir(parents=True, mode=0o700)
         try:
-            yield Draft(home)
+            yield Draft(home, since)
             shutil.rmtree(target, ignore_errors=True)
             with suppress(OSError):  # another process was quicker, with the same pack
                 home.rename(target)
@@ -92,16 +99,21 @@ class Shelf:
         self._tidy(target)
 
     def _tidy(self, keep: Path) -> None:
-        packs = [each for each in self.folder.iterdir() if each.is_dir() and each != keep]
-        ages = {each: each.stat().st_mtime for each in packs}
-        total = _size(keep) + sum(map(_size, packs))
-        for pack in sorted(packs, key=ages.__getitem__):
-            left = pack.name.startswith(".")
-            if left and ages[pack] < time.time() - STALE:
-                shutil.rmtree(pack, ignore_errors=True)
+        # Nothing is touched that does not bear a name of ours; another process may be as tidy.
+        found = []
+        with suppress(OSError):
+            for each in self.folder.iterdir():
+                if OURS.fullmatch(each.name) and each != keep:
+                    with suppress(OSError):
+                        found.append((*_age_and_size(each), each))
+        total = _age_and_size(keep)[1] + sum(size for _, size, _ in found)
+        for age, size, each in sorted(found):
+            left = each.name.startswith(".")
+            if left and age < time.time() - STALE:
+                shutil.rmtree(each, ignore_errors=True)
             elif not left and self.limit is not None and total > self.limit:
-                total -= _size(pack)
-                shutil.rmtree(pack, ignore_errors=True)
+                total -= size
+                shutil.rmtree(each, ignore_errors=True)
 
 
 def full(folder: Path, needed: int | None = None) -> DataError:
@@ -115,5 +127,13 @@ def full(folder: Path, needed: int | None = None) -> DataError:
     )
 
 
-def _size(folder: Path) -> int:
-    return sum(each.stat().st_size for each in folder.rglob("*") if each.is_file())
+def _age_and_size(folder: Path) -> tuple[float, int]:
+    # A pack is as old as its last use, which its folder tells; a draft as its newest file.
+    age, size, draft = folder.stat().st_mtime, 0, folder.name.startswith(".")
+    for each in folder.rglob("*"):
+        with suppress(OSError):
+            told = each.stat()
+            if each.is_file():
+                size += told.st_size
+                age = max(age, told.st_mtime) if draft else age
+    return age, size

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from plait.data import Batch, Masked, noise
+from plait.data import Batch, Kept, Masked, noise
 from plait.schema import Schema
 
 
@@ -31,7 +31,8 @@ def augment(schema: Schema, batch: Batch, *, seed: int, epoch: int, input_dropou
     rows = batch.rows.to(device, non_blocking=True)
     for name, part in schema.inputs.items():
         draw = partial(noise, seed + zlib.crc32(name.encode()), epoch, rows)
-        varied[name] = part.augment(batch.inputs[name], draw)
+        cells = batch.inputs[name]
+        varied[name] = cells if isinstance(cells, Kept) else part.augment(cells, draw)
     may = [part.HIDE for part in schema.inputs.values()]
     if input_dropout and len(varied) > 1 and any(may):
         chance = torch.tensor(may).to(device, non_blocking=True) * input_dropout

@@ -38,7 +38,12 @@ class Average(AveragedModel):
         self.pairs: list[Pair] = list(
             zip(self.module.parameters(), followed.parameters(), strict=True)
         )
-        self.copies: list[Pair] = list(zip(self.module.buffers(), followed.buffers(), strict=True))
+        # Where buffers are, and not which: a module may put another tensor in the place of one.
+        self.places = [
+            (averaged, current, name)
+            for averaged, current in zip(self.module.modules(), followed.modules(), strict=True)
+            for name, _ in current.named_buffers(recurse=False)
+        ]
         # Weights that are frozen from the start are the same here and there.
         self.frozen = [pair for pair in self.pairs if not pair[1].requires_grad]
         self.moving = [pair for pair in self.pairs if pair[1].requires_grad]
@@ -54,7 +59,8 @@ class Average(AveragedModel):
             keep = min(self.share, (1 + steps) / (10 + steps))
             for averaged, current in self._groups():
                 torch._foreach_lerp_(averaged, current, 1 - keep)
-        _copy(self.copies)
+        for averaged, current, name in self.places:
+            averaged.get_buffer(name).copy_(current.get_buffer(name))
         self.n_averaged += 1
 
     def _thaw(self) -> None:

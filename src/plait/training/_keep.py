@@ -83,9 +83,11 @@ def _kept(
     on_rows: OnRows,
     most: int,
 ) -> tuple[Masked | Ragged | Repeated, list[Note]]:
+    if isinstance(cells, Masked) and cells.mask.ndim > 1:
+        return cells, []  # cells that differ in what is missing only are not told apart
     first, index = distinct(cells)
     store = None
-    if cache and len(first):
+    if cache and len(first) and encoder.vouched:
         key = encoder.key
         store = KeptStore(cache / key, key, digests(cells, first), name)
     kept, done = None, 0

@@ -35,6 +35,12 @@ class KeptCells:
         if piece.lengths is None:
             self.values[starts] = piece.values
             return
+        room = self.offsets.diff()[piece.places + 1]
+        if not torch.equal(room, piece.lengths):
+            raise ValueError(
+                "The still part of an encoder should give as many tokens as a cell has. Found "
+                f"{int(piece.lengths.sum())} for {int(room.sum())}."
+            )
         ends = piece.lengths.cumsum(0)
         shift = (starts - (ends - piece.lengths)).repeat_interleave(piece.lengths)
         self.values[torch.arange(len(piece.values)) + shift] = piece.values

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ from ._piece import Piece
 FORMAT = "1"
 SHARD = 64 * 2**20
 """About how many bytes a file holds."""
+OURS = re.compile("[0-9a-f]{64}")
+"""What the folder of an encoder is called; others are nobody's business here."""
 STALE = 24 * 60 * 60
 """Seconds after which nobody writes on at a draft."""
 
@@ -48,6 +51,7 @@ class KeptStore:
         self.keys = keys
         self.notes: list[Note] = []
         self._waiting: list[Piece] = []
+        self._bytes = 0
         self._closed = False
 
     def read(self) -> Iterator[Piece]:
@@ -67,6 +71,8 @@ class KeptStore:
                 if not useful.any():
                     continue
                 values, lengths = self._checked(path)
+            except FileNotFoundError:  # another process may be tidy
+                continue
             except (OSError, SafetensorError, ValueError, KeyError) as error:
                 self._refuse(path, error)
                 continue
@@ -98,12 +104,13 @@ class KeptStore:
         if self._closed:
             return
         self._waiting.append(piece)
-        if sum(each.values.nbytes for each in self._waiting) >= SHARD:
+        self._bytes += piece.values.nbytes
+        if self._bytes >= SHARD:
             self.flush()
 
     def flush(self) -> None:
         """Bring to the disk what waits for it."""
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting, self._bytes = self._waiting, [], 0
         if not waiting:
             return
         places = torch.cat([each.places for each in waiting])
@@ -135,6 +142,8 @@ def tidy(cache: Path, limit: int) -> None:
     for path in cache.glob("*/*"):
         with suppress(OSError):  # another process may be as tidy
             told = path.stat()
+            if not OURS.fullmatch(path.parent.name):
+                continue
             if path.suffix == ".safetensors":
                 found.append((told.st_mtime_ns, told.st_size, path))
             elif path.suffix == ".tmp" and told.st_mtime < time.time() - STALE:

@@ -14,6 +14,8 @@ from ._ahead import ahead
 from ._steps import generator_of, steps, useful
 
 BLOCKS = 1024
+HAND = 32
+"""How many blocks are copied before the pages of their file are let go of."""
 ENOUGH = 0.9
 
 
@@ -91,15 +93,18 @@ class Loader:
             self.pack.slice(block * size, min(len(self.pack), (block + 1) * size))
             for block in blocks.tolist()
         ]
-        window = joined(parts)
-        self.pack.forget()
-        return window
+        # A page that is touched brings its neighbors: they are let go of before they are many.
+        copies = []
+        for start in range(0, len(parts), HAND):
+            copies.append(joined(parts[start : start + HAND]))
+            self.pack.forget()
+        return joined(copies)
 
     def _windows(self, epoch: int) -> list[Int64[Tensor, " blocks"]]:
         blocks = -(-len(self.pack) // self._block)
         order = torch.randperm(blocks, generator=generator_of(self.seed, epoch, -1))
         # Within a window the order is drawn anew; reading goes from front to back.
-        return [window.sort().values for window in order.tensor_split(-(-blocks // BLOCKS))]
+        return [window.sort().values for window in order.tensor_split(-(-blocks // self._hand))]
 
     def _size(self, blocks: Int64[Tensor, " blocks"]) -> int:
         missing = self._block * -(-len(self.pack) // self._block) - len(self.pack)
@@ -109,6 +114,10 @@ class Loader:
     @property
     def _block(self) -> int:
         return max(1, (self.window or len(self.pack)) // BLOCKS)
+
+    @property
+    def _hand(self) -> int:
+        return min(BLOCKS, self.window or BLOCKS)
 
     @property
     def _whole(self) -> bool:

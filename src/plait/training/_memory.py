@@ -4,7 +4,8 @@ import torch
 
 from plait._errors import ConfigError
 
-SAYS = ("out of memory", "can't allocate memory", "not enough memory")
+SAYS = ("out of memory", "can't allocate memory", "not enough memory",
+        "CUBLAS_STATUS_ALLOC_FAILED")  # fmt: skip
 
 
 def out_of_memory(error: RuntimeError) -> bool:

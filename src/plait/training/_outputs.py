@@ -3,9 +3,12 @@
 from contextlib import nullcontext
 
 import torch
+from jaxtyping import Int64
 from torch import Tensor, nn
 
 from plait.data import Pack
+
+from ._memory import out_of_memory
 
 
 @torch.no_grad()
@@ -26,12 +29,12 @@ def outputs(
         model.eval()
     # Texts of like length side by side need little padding. Files are read from front to back.
     lengths = None if pack.maps else pack.lengths
-    order = torch.arange(len(pack)) if lengths is None else lengths.argsort(stable=True)
+    order = torch.arange(len(pack)) if lengths is None else lengths.cpu().argsort(stable=True)
     kind = torch.device(device).type
     context = torch.autocast(kind, torch.bfloat16) if half else nullcontext()
     try:
         with context:
-            parts = [model(pack[rows].to(device).inputs) for rows in order.split(size)]
+            parts = [each for rows in order.split(size) for each in _run(model, pack, rows, device)]
     finally:
         if training:
             model.train()
@@ -40,3 +43,16 @@ def outputs(
         return found
     back = order.argsort()
     return {name: output[back] for name, output in found.items()}
+
+
+def _run(
+    model: nn.Module, pack: Pack, rows: Int64[Tensor, " rows"], device: str
+) -> list[dict[str, Tensor]]:
+    try:
+        return [model(pack[rows].to(device).inputs)]
+    except RuntimeError as error:
+        if len(rows) == 1 or not out_of_memory(error):
+            raise
+    # Out of the handler, so that what the error holds on to is free again.
+    halves = rows.tensor_split(2)
+    return [each for half in halves for each in _run(model, pack, half, device)]

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from plait._errors import ConfigError, NonFiniteError
+from plait._errors import NonFiniteError
 from plait.balancing import Balancer
 from plait.data import Batch
 from plait.schema import Schema
 
 from ._average import Average
 from ._compile import Compiled
+from ._device import usable
 from ._memory import Parts, out_of_memory
 from ._schedule import pace, parameter_groups
 from ._settings import Training
@@ -51,13 +52,8 @@ class State:
             ConfigError: If there is no such device, or nothing to compile with.
         """
         start = time.monotonic()
-        try:
-            model.to(chosen.device).train()
-        except (RuntimeError, AssertionError) as error:
-            raise ConfigError(
-                "`device` should be 'auto', or a device that is here: 'cpu', 'cuda', 'cuda:1', "
-                f"'mps'. Got {chosen.device!r}: {str(error).splitlines()[0]}"
-            ) from error
+        usable(chosen.device)
+        model.to(chosen.device).train()
         balancer.to(chosen.device)
         groups = parameter_groups([model, balancer], chosen.weight_decay)
         optimizer = torch.optim.AdamW(groups, fused=True)
@@ -141,7 +137,9 @@ class State:
         Raises:
             NonFiniteError: If one is NaN or infinite.
         """
-        weights = dict(self.averaged.module.named_parameters())
+        still = self._still
+        found = self.averaged.module.named_parameters()
+        weights = {name: weight for name, weight in found if name not in still}
         if not weights:
             return
         finite = torch.stack([weight.isfinite().all() for weight in weights.values()]).tolist()
@@ -153,6 +151,11 @@ class State:
                 )
 
     def averages(self) -> dict[str, Tensor]:
-        """A copy of the averaged weights."""
-        kept = self.averaged.module.state_dict()
-        return {name: value.detach().clone() for name, value in kept.items()}
+        """A copy of the averaged weights, but for those that are not trained."""
+        kept, still = self.averaged.module.state_dict(), self._still
+        return {name: value.detach().clone() for name, value in kept.items() if name not in still}
+
+    @property
+    def _still(self) -> set[str]:
+        named = self.model.named_parameters(remove_duplicate=False)
+        return {name for name, weight in named if not weight.requires_grad}

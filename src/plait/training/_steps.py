@@ -8,7 +8,7 @@ from torch import Tensor
 
 MEGA = 200
 """How many batches' rows are sorted by length together."""
-BLUR = 0.1
+BLUR = 0.05
 """By which share a length may seem longer, so that rows meet others in the next epoch."""
 
 
