@@ -379,4 +379,5 @@ def test_cells_that_differ_only_in_what_is_missing_are_left_as_they_are(kit):
     cells = Masked(torch.ones(2, 2), mask)
     place = list(made.model.inputs).index("note")
     made.model.encoders[place] = Staged(nn.Identity(), nn.Identity())
-    assert keep(made.model, Pack(2, {"note": cells}, {})).inputs["note"] is cells
+    pack = Pack(2, {"note": cells, "age": cells}, {})
+    assert keep(made.model, pack).inputs["note"] is cells
