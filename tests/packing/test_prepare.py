@@ -299,7 +299,7 @@ def test_a_file_with_its_old_time_and_size_is_still_another(tmp_path, shelf):
 
 
 def test_folders_that_are_not_ours_are_left_alone(file, shelf):
-    for name in (".git", "mine"):
+    for name in (".git", "mine", "pack"):
         (shelf.folder / name).mkdir(parents=True)
         (shelf.folder / name / "x").write_text("x" * 10_000)
         os.utime(shelf.folder / name, (1, 1))
@@ -307,8 +307,14 @@ def test_folders_that_are_not_ours_are_left_alone(file, shelf):
     left.mkdir()
     os.utime(left, (1, 1))
     packed(file, Shelf(shelf.folder, limit=1))
-    assert {".git", "mine"} < set(kept(shelf))
+    assert {".git", "mine", "pack"} < set(kept(shelf))
     assert not left.exists()
+
+
+def test_a_pack_that_another_process_has_removed_costs_nothing(file, shelf, monkeypatch):
+    monkeypatch.setattr(Path, "rename", disk_full)
+    assert len(packed(file, Shelf(shelf.folder, limit=1)).train) == 270
+    assert kept(shelf) == []
 
 
 def test_a_manifest_that_leads_out_of_the_pack_is_refused(file, shelf):

@@ -20,7 +20,7 @@ from ._draft import FILES, FORMAT, MANIFEST, VERSION, Draft, seal
 from ._prepared import Prepared
 from ._state import state_of
 
-OURS = re.compile(r"[0-9a-f]{64}|\.[0-9a-f]{16}\.[0-9a-f]{8}|pack|\.pack\.[0-9a-f]{8}")
+OURS = re.compile(r"[0-9a-f]{64}|\.[0-9a-f]{16}\.[0-9a-f]{8}")
 STALE = 24 * 3600
 """Seconds after which a draft must have been left behind by a process that was killed."""
 
@@ -106,7 +106,9 @@ class Shelf:
                 if OURS.fullmatch(each.name) and each != keep:
                     with suppress(OSError):
                         found.append((*_age_and_size(each), each))
-        total = _age_and_size(keep)[1] + sum(size for _, size, _ in found)
+        total = sum(size for _, size, _ in found)
+        with suppress(OSError):  # it may be gone already
+            total += _age_and_size(keep)[1]
         for age, size, each in sorted(found):
             left = each.name.startswith(".")
             if left and age < time.time() - STALE:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def touched_since(paths: Iterable[str], moment: int) -> list[str]:
-    """Those files that were changed after a moment, in nanoseconds since 1970, or are gone."""
+    """Those files that were changed after a moment, in nanoseconds since 1970."""
     found = []
     for path in paths:
         try:
