@@ -126,27 +126,6 @@ def test_identity_sees_one_cell():
     assert Source.of({"a": below}).identity() == Source.of({"a": pa.array([1, None])}).identity()
 
 
-@pytest.mark.parametrize("rows", [1, 30, 99, 100, 1000])
-def test_sample(tmp_path, rows):
-    table = pa.table({"a": range(100)})
-    parquet.write_table(table, tmp_path / "a.parquet", row_group_size=7)
-    source = Source.of(tmp_path / "a.parquet", memory=0)
-    drawn = source.sample(rows, 3)["a"].to_pylist()
-    assert len(drawn) == min(rows, 100)
-    assert drawn == sorted(set(drawn))
-    assert drawn == Source.of(table).sample(rows, 3)["a"].to_pylist()
-    assert (drawn == source.sample(rows, 4)["a"].to_pylist()) == (rows >= 100)
-
-
-def test_sample_is_uniform():
-    source = Source.of({"a": range(20)})
-    counts = np.zeros(20)
-    for seed in range(500):
-        counts[source.sample(5, seed)["a"].to_numpy()] += 1
-    # Each row is drawn 125 times, give or take four standard deviations.
-    assert abs(counts - 125).max() < 4 * np.sqrt(500 * 0.25 * 0.75)
-
-
 def test_small_files_are_read_whole_and_large_ones_stay(tmp_path):
     table = pa.table({"a": np.arange(1000.0), "t": ["the same"] * 1000})
     parquet.write_table(table, tmp_path / "a.parquet")

@@ -42,6 +42,7 @@ def test_the_average_is_that_of_torch(share):
     ours, theirs = Average(model, share), AveragedModel(model, multi_avg_fn=rule(share))
     for step in range(30):
         model[0].bias.requires_grad_(step > 12)  # thawed on the way
+        ours.thaw()
         with torch.no_grad():
             for weight in model.parameters():
                 if weight.requires_grad:
@@ -79,7 +80,23 @@ def test_weights_that_were_frozen_all_along_are_left_alone():
     before = average.module.weight._version
     average.update_parameters(model)
     assert average.module.weight._version == before
-    assert torch.equal(average.module.weight, model.weight)
+    assert average.module.weight.data_ptr() == model.weight.data_ptr()  # no copy of a large encoder
+
+
+def test_a_weight_thawed_between_steps_is_averaged_from_where_it_was(kit):
+    model = kit.model()
+    still = next(iter(model.parameters())).requires_grad_(False)
+    made = state(kit, model, average=0.9)
+    made.step(kit.schema, kit.pack[torch.arange(8)], 1)
+    before = still.detach().clone()
+    still.requires_grad_(True)
+    made.optimizer.add_param_group({"params": [still], "pace": 1.0})
+    made.pace(0.3)
+    made.step(kit.schema, kit.pack[torch.arange(8)], 2)
+    averaged = dict(zip(model.parameters(), made.averaged.module.parameters(), strict=True))[still]
+    assert not torch.equal(still, before)
+    keep = 2 / 11  # after one step
+    assert torch.allclose(averaged, keep * before + (1 - keep) * still, atol=1e-7)
 
 
 class Narrow(nn.Module):

@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from plait._errors import ConfigError
@@ -134,23 +133,6 @@ class Source(ABC):
         """All rows, in memory."""
         arrow = end_to_end([part.arrow for part in self.parts(self.rows)])
         return Table(arrow, self.root, self.restore)
-
-    def sample(self, rows: int, seed: int) -> Table:
-        """Some rows, drawn without replacement, in their order.
-
-        Args:
-            rows: How many; where there are fewer, all of them are given.
-            seed: Another one draws other rows.
-        """
-        if rows >= self.rows:
-            return self.table()
-        drawn = np.random.default_rng(seed).choice(self.rows, rows, replace=False)
-        wanted = np.sort(drawn)
-        taken = []
-        for part in self.parts(self._block):
-            start, end = np.searchsorted(wanted, [part.first, part.first + len(part)])
-            taken.append(part.take(wanted[start:end] - part.first).arrow)
-        return Table(end_to_end(taken), self.root)
 
     def identity(self) -> str | None:
         """What is the same for the same rows, and another for others: 64 hexadecimal digits.

@@ -31,6 +31,7 @@ class Table:
         restore: Turns an Arrow table into the kind of table that came in.
         first: The number of its first row, where it is a part of a longer table.
         part: Whether it is one: what is asked of a whole table is then asked of nobody.
+        places: The number of each row in the longer table that some rows were taken from.
 
     Example:
         >>> table = Table.of({"age": [30, None], "name": ["Ann", "Bo"]})
@@ -45,6 +46,7 @@ class Table:
     restore: Restore = field(default=same, repr=False)
     first: int = 0
     part: bool = False
+    places: np.ndarray | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, source: Any, root: str | Path | None = None) -> "Table":
@@ -97,7 +99,18 @@ class Table:
     def take(self, rows: np.ndarray | Sequence[int]) -> "Table":
         """Some of the rows, by number. They are given back as an Arrow table."""
         schema = pa.schema([each.with_type(plain(each.type)) for each in self.arrow.schema])
-        return Table(self.arrow.cast(schema).take(pa.array(rows, pa.int64())), self.root)
+        taken = self.arrow.cast(schema).take(pa.array(rows, pa.int64()))
+        return Table(taken, self.root, places=self.numbers(rows))
+
+    def numbers(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
+        """What the user knows some rows as: their numbers in the table that they came from.
+
+        Example:
+            >>> Table.of({"age": [30, None, 40, 50]}).take([1, 3]).numbers([1]).tolist()
+            [3]
+        """
+        wanted = np.asarray(rows, np.int64)
+        return self.first + wanted if self.places is None else self.places[wanted]
 
     def where(self, column: str, *values: object) -> "Table":
         """The rows whose cell in a column is one of some values.

@@ -75,7 +75,7 @@ class Image(Modality):
         missing = sum(item is None for item in sources.items)
         notes = [Note(column, "missing", missing)] if missing else []
         if wrong:
-            few = tuple(f"row {table.first + row}" for row in wrong[:5])
+            few = tuple(f"row {row}" for row in table.numbers(wrong[:5]))
             notes.append(Note(column, UNREAD, len(wrong), few))
         if not table.part:
             why = self.refusal(notes, len(table))

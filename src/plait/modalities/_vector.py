@@ -76,7 +76,7 @@ class Vector(Modality):
         if cells.null_count:
             notes.append(Note(column, "missing", cells.null_count))
         if wrong:
-            rows = tuple(f"row {table.first + row}" for row in wrong[:3])
+            rows = tuple(f"row {row}" for row in table.numbers(wrong[:3]))
             notes.append(Note(column, "not finite or of another length", len(wrong), rows))
         values = torch.from_numpy(scaled.astype(np.float32))
         return Packed(Masked(values, torch.from_numpy(there)), tuple(notes))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from plait._errors import DataError
 from plait.data import Source, Table
 from plait.schema import Schema
 
@@ -55,13 +54,7 @@ def fitted(data: Source, choices: Choices, held: np.ndarray) -> Fitted:
     table = data.table()
     declared = choices.declare(table)
     seen = table.take(others(len(table), held)) if len(held) else table
-    try:
-        schema = declared.fit(seen)
-    except DataError:
-        if len(held):
-            declared.fit(table)  # the same, told by the rows of the user's table
-        raise
-    return Fitted(declared, schema, seen, table, held)
+    return Fitted(declared, declared.fit(seen), seen, table, held)
 
 
 def drawn(data: Source, choices: Choices, held: np.ndarray) -> Table:
@@ -72,7 +65,7 @@ def drawn(data: Source, choices: Choices, held: np.ndarray) -> Table:
     rows = np.sort(generator.choice(data.rows, count, replace=False, shuffle=False))
     wanted = rows[~np.isin(rows, held, assume_unique=True)]
     found = [part.take(wanted[inside] - part.first).arrow for part, inside in parts(data, wanted)]
-    return Table(pa.concat_tables(found), data.root)
+    return Table(pa.concat_tables(found), data.root, places=wanted)
 
 
 def parts(data: Source, rows: np.ndarray) -> Iterator[tuple[Table, slice]]:

@@ -77,7 +77,8 @@ class Multiclass(Task):
         """A copy that knows the classes and how frequent each is."""
         cells = table[self.column]
         if is_list(cells.type):
-            matrix, there = soft_labels(cells, self.column, len(self.names), table.first)
+            numbers = table.numbers(np.arange(len(table)))
+            matrix, there = soft_labels(cells, self.column, len(self.names), numbers)
             if not there.any():
                 raise self.unlabeled()
             known = self.names or tuple(str(place) for place in range(matrix.shape[1]))
@@ -124,7 +125,8 @@ class Multiclass(Task):
         if self.kind == "soft":
             if empty:
                 cells = pa.nulls(len(cells), pa.large_list(pa.float32()))
-            matrix, there = soft_labels(cells, self.column, len(self.classes), table.first)
+            numbers = table.numbers(np.arange(len(table)))
+            matrix, there = soft_labels(cells, self.column, len(self.classes), numbers)
             values = torch.from_numpy(matrix)
         else:
             codes, known, unknown = codes_of(cells, self.classes)

@@ -11,7 +11,7 @@ TOLERANCE = 1e-3
 
 
 def soft_labels(
-    cells: pa.Array, column: str, classes: int, first: int = 0
+    cells: pa.Array, column: str, classes: int, numbers: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """A column of lists as probabilities.
 
@@ -19,7 +19,7 @@ def soft_labels(
         cells: The lists.
         column: Its name, for messages.
         classes: How many entries each list must have; 0 where the first decides.
-        first: The number of the first row, for messages.
+        numbers: The number of each row, for messages; left out, they are counted from 0.
 
     Returns:
         float32 ``[rows, classes]``, and which rows have a label.
@@ -36,12 +36,13 @@ def soft_labels(
         each row shares of 0 or more that add up to 1.
     """
     matrix, there, wrong = vectors(cells)
+    known = np.arange(len(cells)) if numbers is None else numbers
     remedy = "Give each row shares of 0 or more that add up to 1."
     head = f"The soft labels of {column!r} should be probabilities."
     problems = []
     if wrong:
         problems.append(
-            f"{head} {_rows(first + np.array(wrong))} not finite or of another length than "
+            f"{head} {_rows(known[wrong])} not finite or of another length than "
             f"{matrix.shape[1]}. {remedy}"
         )
     if classes and there.any() and matrix.shape[1] != classes:
@@ -54,14 +55,14 @@ def soft_labels(
         example = np.round(matrix[negative[0]].astype(float), 4).tolist()
         verb = "has" if negative.size == 1 else "have"
         problems.append(
-            f"{head} {_rows(first + negative, verb)} a negative entry: {example}. {remedy}"
+            f"{head} {_rows(known[negative], verb)} a negative entry: {example}. {remedy}"
         )
     sums = matrix.astype(np.float64).sum(1)
     off = np.flatnonzero(there & ~(matrix < 0).any(1) & (np.abs(sums - 1) > TOLERANCE))
     if off.size:
         verb = "adds" if off.size == 1 else "add"
         problems.append(
-            f"{head} {_rows(first + off, verb)} up to {sums[off[0]]:.4g}, not 1. {remedy}"
+            f"{head} {_rows(known[off], verb)} up to {sums[off[0]]:.4g}, not 1. {remedy}"
         )
     together(problems)
     if not there.any():

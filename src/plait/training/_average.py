@@ -1,6 +1,7 @@
 """Weights that follow the trained ones."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,9 @@ class Average(AveragedModel):
     It starts as the weights themselves and slows down over its first steps, so that a short
     training is not held back by where it began: after ``n`` steps the share that is kept is
     ``min(share, (1 + n) / (10 + n))``. Buffers are copied. The values are those of torch's
-    ``AveragedModel``, which looks for all weights by name at every step; here that is done once.
+    ``AveragedModel``, which copies weights that are frozen and looks for all of them by name at
+    every step. Here a frozen weight is the same memory on both sides until :meth:`thaw`, so that
+    a pretrained encoder that is not tuned costs nothing.
 
     Args:
         followed: The module; its parameters must stay the same objects.
@@ -33,7 +36,11 @@ class Average(AveragedModel):
     """
 
     def __init__(self, followed: nn.Module, share: float) -> None:
-        super().__init__(followed)
+        nn.Module.__init__(self)
+        frozen = (weight for weight in followed.parameters() if not weight.requires_grad)
+        shared = {id(weight): nn.Parameter(weight.detach(), False) for weight in frozen}
+        self.module = deepcopy(followed, shared)
+        self.register_buffer("n_averaged", torch.tensor(0, device="cpu"))
         self.share = share
         self.pairs: list[Pair] = list(
             zip(self.module.parameters(), followed.parameters(), strict=True)
@@ -44,7 +51,6 @@ class Average(AveragedModel):
             for averaged, current in zip(self.module.modules(), followed.modules(), strict=True)
             for name, _ in current.named_buffers(recurse=False)
         ]
-        # Weights that are frozen from the start are the same here and there.
         self.frozen = [pair for pair in self.pairs if not pair[1].requires_grad]
         self.moving = [pair for pair in self.pairs if pair[1].requires_grad]
 
@@ -53,9 +59,8 @@ class Average(AveragedModel):
         """Move towards the weights of the module that is followed."""
         steps = int(self.n_averaged)  # it lies on the processor
         if not steps:
-            _copy(self.pairs)
+            _copy(self.moving)
         else:
-            self._thaw()
             keep = min(self.share, (1 + steps) / (10 + steps))
             for averaged, current in self._groups():
                 torch._foreach_lerp_(averaged, current, 1 - keep)
@@ -63,9 +68,13 @@ class Average(AveragedModel):
             averaged.get_buffer(name).copy_(current.get_buffer(name))
         self.n_averaged += 1
 
-    def _thaw(self) -> None:
-        if any(pair[1].requires_grad for pair in self.frozen):
-            self.moving += [pair for pair in self.frozen if pair[1].requires_grad]
+    def thaw(self) -> None:
+        """Give weights that are no longer frozen memory of their own; call it before each step."""
+        warm = [pair for pair in self.frozen if pair[1].requires_grad]
+        if warm:
+            for averaged, current in warm:
+                averaged.data = current.detach().clone()
+            self.moving += warm
             self.frozen = [pair for pair in self.frozen if not pair[1].requires_grad]
 
     def _groups(self) -> list[tuple[list[Tensor], list[Tensor]]]:

@@ -100,6 +100,7 @@ class State:
             NonFiniteError: If a loss or the gradient is NaN or infinite.
             ConfigError: If there is no memory for a single row.
         """
+        self.averaged.thaw()
         told = None
         while told is None:
             why = ""

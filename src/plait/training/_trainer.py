@@ -123,7 +123,7 @@ class Trainer:
                 stopped = "budget"
             if stopped != "done":
                 break
-        model.load_state_dict({**model.state_dict(), **kept})
+        model.load_state_dict(kept, strict=False)  # weights that are not trained are not in it
         model.to("cpu").eval()
         model.zero_grad(set_to_none=True)  # nobody needs them, and they are as large as the weights
         history = History(
