@@ -24,6 +24,10 @@ from PIL import Image as Pillow
 
 from plait import Config, Learner, Table
 
+from ._sets_fsdd import fsdd
+from ._sets_icu import ICU
+from ._sets_pretrained import minilm, photos, text, wordllama
+
 Split = tuple[dict, pa.Table, pa.Table | None, pa.Table, Path]
 """Configuration, training rows, validation rows (or None), rows to score, folder."""
 
@@ -151,9 +155,17 @@ def _pairs(folder: Path, name: str, count: int) -> pa.Table:
 
 
 SETS: dict[str, list[Callable[[Path, str], Split]]] = {
+    **ICU,
     "womens_clothing": [womens_clothing],
+    "womens_clothing_minilm": [text(womens_clothing, minilm, words=False)],
+    "womens_clothing_minilm_words": [text(womens_clothing, minilm, words=True)],
+    "womens_clothing_wordllama": [text(womens_clothing, wordllama, words=False)],
+    "womens_clothing_wordllama_words": [text(womens_clothing, wordllama, words=True)],
     "fashion_products": [fashion_products],
+    "fsdd": [fsdd],
     "houses": [houses],
+    "houses_lite0": [photos(houses, encoder=True)],
+    "houses_numbers": [photos(houses, encoder=False)],
     "census_income": [census_income],
     "energy_efficiency": [energy_efficiency(fold) for fold in range(10)],
     "mnist_fashion": [mnist_fashion(["garment", "digit"])],

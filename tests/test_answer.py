@@ -41,8 +41,8 @@ def test_a_kept_column_may_be_one_that_the_model_does_not_read(learner):
 
 
 def test_problems_are_told_at_once(learner):
-    with pytest.raises(DataError, match=r"2 problems(.|\n)*'size'(.|\n)*'nope'"):
-        answer(learner.schema, learner.model, Source.of({"city": ["Ulm"]}), ["nope"])
+    with pytest.raises(DataError, match=r"2 problems(.|\n)*'nope'(.|\n)*'never'"):
+        answer(learner.schema, learner.model, Source.of(TABLE), ["nope", "never"])
 
 
 def test_the_model_is_left_in_its_mode(learner):

@@ -5,6 +5,7 @@ import torch
 
 from plait import ArtifactError, ConfigError, Schema
 from plait._assemble import assemble, checked_names, described, ordered
+from plait._said import Said
 from plait.fusion import Mean
 from plait.training import Training
 
@@ -41,8 +42,8 @@ def test_an_object_is_copied(schema):
 def test_a_choice_that_is_none_is_refused():
     for choice in (None, 3, {}, {"name": None}, {"name": 3}, int, ["Mean"]):
         with pytest.raises(ConfigError, match="A Fusion should be chosen by its name"):
-            checked_names(choice, "Bottom", "Sum")
-    checked_names("mean", {"name": "Bottom", "layers": 1}, "sum")
+            checked_names(Said(["y"], {}, choice, "Bottom", "Sum"))
+    checked_names(Said(["y"], {}, "mean", {"name": "Bottom", "layers": 1}, "sum"))
 
 
 def test_a_name_of_a_file_imports_nothing(schema):
@@ -54,10 +55,10 @@ def test_a_name_of_a_file_imports_nothing(schema):
 
 def test_choices_are_described_in_words_that_find_the_class_again(schema):
     choices = {"fusion": Attention, "sharing": {"name": Attention, "layers": 1}, "seed": 3}
-    found = described(choices, schema, Training().resolve(10), 8)
+    found = described(choices, schema, Training().resolve(10), {"width": 8})
     assert found["fusion"] == f"{__name__}:Attention"
     assert found["sharing"] == {"name": f"{__name__}:Attention", "layers": 1}
-    assert described({"fusion": Mean}, schema, Training(), 8)["fusion"] == "Mean"
+    assert described({"fusion": Mean}, schema, Training(), {"width": 8})["fusion"] == "Mean"
     json.dumps(found, allow_nan=False)
 
 

@@ -51,7 +51,7 @@ def test_the_second_fit_is_the_same_to_the_last_bit(homes, tmp_path):
 def test_a_window_is_as_large_as_the_memory_allows(homes, monkeypatch):
     seen = {}
 
-    def watch(self, model, train, valid=None, balancer=None):
+    def watch(self, model, train, valid=None, balancer=None, modality=None):
         seen.update(window=self.window, nbytes=train.nbytes / len(train))
         raise InterruptedError
 

@@ -9,22 +9,29 @@ import pytest
 import plait
 
 ROOF = """
-ArtifactError Batch Binary Categorical Config ConfigError DataError Datetime Image Learner Masked
-Model MultiLabel Multiclass NonFiniteError NotFittedError Numeric Ordinal PlaitWarning Query
-Regression Schema SchemaError Table Tags Text Trainer Training UserError Vector
-balancing data fusion load modalities sharing tasks train_step training
+ArtifactError Audio Bag Batch Binary Categorical Config ConfigError DataError Datetime Geo Image
+Learner Masked Model MultiLabel Multiclass NonFiniteError NotFittedError Numeric Ordinal
+PlaitWarning Query Regression Schema SchemaError Series Table Tags Text Trainer Training UserError
+Vector Video balancing data fusion load modalities modality_balancing pretraining sharing tasks
+train_step training
 """
 WINGS = {
     "balancing": "Balancer Sum",
-    "data": "Batch Kept Masked Note Pack PackWriter Packed Query Ragged Repeated Source Table "
-    "joined memory_limit merged noise stored_pack",
-    "fusion": "Attention Concat Fusion Mean",
-    "modalities": "Categorical Datetime Image Modality Numeric Staged Tags Text Vector",
+    "data": "Bagged Batch Kept Masked Note Pack PackWriter Packed Query Ragged Repeated Source "
+    "Table joined memory_limit merged nested noise stored_pack",
+    "fusion": "Attention Bottleneck Concat CrossAttention EarlyTransformer EmbraceNet Experts FiLM "
+    "Fusion GMU Late LateMean LowRank MFB Max Mean Perceiver ProductOfExperts ScalarAttention Sum "
+    "TensorFusion",
+    "modalities": "Audio Bag Categorical Datetime Geo Image Modality Numeric Series Staged Tags "
+    "Text Vector Video",
+    "modality_balancing": "Auxiliary GradientBlending MMPareto ModalityBalancer OGMGE ViewLosses",
+    "pretraining": "Contrast InfoNCE Matching SigLIP fingerprints",
     "schema": "Guess Schema",
-    "sharing": "Bottom Sharing",
+    "sharing": "Bottom CGC CrossStitch DSelectK FiLMAdapters LoRAAdapters MMoE PLE Sharing "
+    "TaskQueries",
     "tasks": "Binary MultiLabel Multiclass Ordinal Regression Task",
-    "training": "Callback Epoch History Loader Progress Trainer Training augment keep "
-    "outputs steps task_losses train_step",
+    "training": "Callback Epoch History Loader Pretraining Progress Trainer Training augment "
+    "best_alone keep mean outputs pretrain scores steps task_losses train_step",
 }
 
 

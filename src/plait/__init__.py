@@ -13,6 +13,8 @@ if TYPE_CHECKING:
         data as data,
         fusion as fusion,
         modalities as modalities,
+        modality_balancing as modality_balancing,
+        pretraining as pretraining,
         sharing as sharing,
         tasks as tasks,
         training as training,
@@ -33,13 +35,18 @@ if TYPE_CHECKING:
     from ._model import Model as Model
     from .data import Batch as Batch, Masked as Masked, Query as Query, Table as Table
     from .modalities import (
+        Audio as Audio,
+        Bag as Bag,
         Categorical as Categorical,
         Datetime as Datetime,
+        Geo as Geo,
         Image as Image,
         Numeric as Numeric,
+        Series as Series,
         Tags as Tags,
         Text as Text,
         Vector as Vector,
+        Video as Video,
     )
     from .schema import Schema as Schema
     from .tasks import (
@@ -53,7 +60,17 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_ROOMS = ("balancing", "data", "fusion", "modalities", "sharing", "tasks", "training")
+_ROOMS = (
+    "balancing",
+    "data",
+    "fusion",
+    "modalities",
+    "modality_balancing",
+    "pretraining",
+    "sharing",
+    "tasks",
+    "training",
+)
 _NAMES = {
     "_config": ("Config",),
     "_errors": (
@@ -70,7 +87,20 @@ _NAMES = {
     "_load": ("load",),
     "_model": ("Model",),
     "data": ("Batch", "Masked", "Query", "Table"),
-    "modalities": ("Categorical", "Datetime", "Image", "Numeric", "Tags", "Text", "Vector"),
+    "modalities": (
+        "Audio",
+        "Bag",
+        "Categorical",
+        "Datetime",
+        "Geo",
+        "Image",
+        "Numeric",
+        "Series",
+        "Tags",
+        "Text",
+        "Vector",
+        "Video",
+    ),
     "schema": ("Schema",),
     "tasks": ("Binary", "Multiclass", "MultiLabel", "Ordinal", "Regression"),
     "training": ("Trainer", "Training", "train_step"),

@@ -1,11 +1,12 @@
 """A model over a table of any length, some rows at a time."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
 from torch import Tensor
 
+from ._absent import absent, blank
 from ._errors import DataError, listing
 from ._model import Model
 from .data import Note, Pack, Source, Table, merged
@@ -34,7 +35,11 @@ class Answers:
 
 
 def chunks(
-    schema: Schema, model: Model, source: Source, columns: Sequence[str] | None = None
+    schema: Schema,
+    model: Model,
+    source: Source,
+    columns: Sequence[str] | None = None,
+    drop: Collection[str] = (),
 ) -> Iterator[tuple[dict[str, Tensor], Pack, Table]]:
     """Raw outputs, packed cells and the rows themselves, some at a time, in order.
 
@@ -45,17 +50,25 @@ def chunks(
         model: The trained model.
         source: The rows.
         columns: Those that are read; left out, all.
+        drop: Inputs that are taken as missing in every row.
+
+    Raises:
+        ConfigError: If there is no input of a name to drop.
+        DataError: If a column seems misspelled, no input is there, or a cell cannot be read.
     """
+    gone = absent(schema, source, drop)
+    if columns is not None:
+        columns = [name for name in columns if name in source.names or name not in gone]
     parts = source.parts(min(CHUNK, part_rows(source)), columns)
     # The labels of a table that is only to be answered are nobody's business here.
-    wanted = None if columns is None else list(dict.fromkeys(schema.columns))
+    inputs = [name for name in dict.fromkeys(schema.columns) if name not in gone]
 
     def packed() -> Iterator[tuple[Pack, Table]]:
         for part in parts:
-            bare = part.arrow if wanted is None else part.arrow.select(wanted)
+            bare = part.arrow if columns is None else part.arrow.select(inputs)
             part = replace(part, part=True)  # answers are not withheld for what cannot be read
             # A pretrained encoder is run once for each different cell of the part.
-            yield keep(model, schema.pack(replace(part, arrow=bare))), part
+            yield keep(model, schema.pack(blank(replace(part, arrow=bare), gone))), part
 
     several = source.rows > CHUNK
     for pack, part in ahead(packed(), depth=1) if several else packed():

@@ -6,16 +6,25 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from plait import balancing as balancers, fusion as fusions, sharing as sharings
+from plait import (
+    balancing as balancers,
+    fusion as fusions,
+    modality_balancing as modality_balancers,
+    pretraining as contrasts,
+    sharing as sharings,
+)
 
 from ._catalogue import find
 from ._errors import ArtifactError, ConfigError, UserError
-from ._model import Model
+from ._model import Model, View
+from ._said import Said
 from .balancing import Balancer
 from .fusion import Fusion
+from .modality_balancing import ModalityBalancer
+from .pretraining import Contrast
 from .schema import Schema
 from .sharing import Sharing
-from .training import Training
+from .training import Pretraining, Training
 
 T = TypeVar("T")
 
@@ -28,6 +37,7 @@ def assemble(
     balancing: Any,
     own: Iterable[type] = (),
     from_file: bool = False,
+    view: View | None = None,
 ) -> tuple[Model, Balancer]:
     """A network and a balancer from the names or classes that were chosen.
 
@@ -40,6 +50,7 @@ def assemble(
         balancing: Likewise.
         own: The user's own classes, which a name may mean.
         from_file: Whether the names come from a saved model, which must not make us import.
+        view: The inputs that are looked at; None for all.
 
     Raises:
         ConfigError: If there is no such class, or an option does not fit.
@@ -53,6 +64,7 @@ def assemble(
         width,
         fusion=_made(fusions, Fusion, fusion, (inputs, width), own),
         sharing=_made(sharings, Sharing, sharing, (tasks, width), own),
+        view=view,
     )
     balancer = _made(balancers, Balancer, balancing, (tasks,), own)
     if set(balancer.tasks) != set(tasks):
@@ -63,20 +75,47 @@ def assemble(
     return model, balancer
 
 
-def checked_names(fusion: Any, sharing: Any, balancing: Any) -> None:
+def assemble_modality(schema: Schema, choice: Any) -> ModalityBalancer | None:
+    """What is done with the losses of single inputs, from the name or class that was chosen.
+
+    Raises:
+        ConfigError: If there is no such class, or an option does not fit.
+    """
+    if choice is None:
+        return None
+    names = (tuple(schema.inputs), tuple(schema.tasks))
+    return _made(modality_balancers, ModalityBalancer, choice, names, ())
+
+
+def assemble_pretraining(choice: Any) -> tuple[Contrast, Pretraining]:
+    """The loss of pre-training and the choices of the stage, from a name, a mapping or a class.
+
+    Raises:
+        ConfigError: If there is no such class, or an option does not fit.
+    """
+    stage, rest = Pretraining.parted(choice)
+    made, options = _class_of(contrasts, Contrast, rest)
+    return _made(contrasts, Contrast, {"name": made, **options}, (), ()), stage
+
+
+def checked_names(said: Said) -> None:
     """Refuse choices that mean nothing before any work is done.
 
     Raises:
         ConfigError: If there is no class of such a name, or it is of another kind.
     """
-    choices = (
-        (fusions, Fusion, fusion),
-        (sharings, Sharing, sharing),
-        (balancers, Balancer, balancing),
-    )
+    choices = [
+        (fusions, Fusion, said.fusion),
+        (sharings, Sharing, said.sharing),
+        (balancers, Balancer, said.balancing),
+    ]
+    if said.modality_balancing is not None:
+        choices.append((modality_balancers, ModalityBalancer, said.modality_balancing))
     for package, kind, choice in choices:
         if not isinstance(choice, kind):
             _class_of(package, kind, choice)
+    if said.pretraining is not None:
+        assemble_pretraining(said.pretraining)
 
 
 def _refuse_strangers(choices: Iterable[Any], own: Iterable[type]) -> None:
@@ -147,7 +186,7 @@ def refuse_objects(fusion: Any, sharing: Any) -> None:
 
 
 def described(
-    choices: Mapping[str, Any], declared: Schema, settings: Training, width: int
+    choices: Mapping[str, Any], declared: Schema, settings: Training, size: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Every choice of a run in plain words, for ``config.json``; it can be given to ``--config``.
 
@@ -155,14 +194,14 @@ def described(
         choices: The names or classes of fusion, sharing and balancing, and what needs no words.
         declared: The schema before it was fitted.
         settings: The loop, with nothing left open.
-        width: Size of a token.
+        size: The width of the network, and the inputs that it looks at.
     """
     plain = declared.to_dict()
     return {
         "targets": plain["tasks"],
         "inputs": {**dict.fromkeys(plain["ignored"], "ignore"), **plain["inputs"]},
         **{name: _named(choice) for name, choice in choices.items()},
-        "model": {"width": width},
+        "model": dict(size),
         "training": TypeAdapter(Training).dump_python(settings, mode="json"),
     }
 

@@ -24,9 +24,11 @@ class ModelOptions:
 
     Args:
         width: Size of a token; None chooses by the number of rows.
+        view: The inputs that are looked at, by name; None for all.
     """
 
     width: PositiveInt | None = None
+    view: tuple[str, ...] | None = None
 
 
 LEAST = 1_000
@@ -77,6 +79,9 @@ class Config:
         fusion: A name in :mod:`plait.fusion`, or ``{"name": ..., option: ...}``.
         sharing: A name in :mod:`plait.sharing`, likewise.
         balancing: A name in :mod:`plait.balancing`, likewise.
+        modality_balancing: A name in :mod:`plait.modality_balancing`, likewise, or None.
+        pretraining: A name in :mod:`plait.pretraining`, likewise, with the options of
+            :class:`~plait.training.Pretraining` beside its own; None for none.
         model: The size of the network.
         training: The loop.
         data: What is held back.
@@ -95,6 +100,8 @@ class Config:
     fusion: Choice = "Attention"
     sharing: Choice = "Bottom"
     balancing: Choice = "Sum"
+    modality_balancing: Choice | None = None
+    pretraining: Choice | None = None
     model: ModelOptions = field(default_factory=ModelOptions)
     training: Training = field(default_factory=Training)
     data: DataOptions = field(default_factory=DataOptions)

@@ -3,40 +3,25 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
 from pydantic import TypeAdapter
 
-from ._assemble import assemble, described, ordered
+from ._assemble import assemble, assemble_modality, assemble_pretraining, described, ordered
 from ._cache import LIMIT, cache_folder, shelf_of
 from ._config import Config, DataOptions
-from ._model import Model
+from ._guard import guarded
+from ._model import Model, View
+from ._said import Said
+from .balancing import Balancer
 from .data import Note, Pack, Source, merged
 from .packing import Choices, prepare
 from .schema import Schema
-from .training import Callback, History, Trainer, keep
+from .training import Callback, History, Trainer, keep, pretrain
 from .training._device import usable
 from .training._probe import measured
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a learner was told, in whatever form it was said.
-
-    Args:
-        targets: The targets.
-        inputs: The inputs that are known better than a guess.
-        fusion: How inputs are joined.
-        sharing: What tasks share.
-        balancing: How losses are balanced.
-    """
-
-    targets: Sequence[str] | Mapping[str, Any]
-    inputs: Mapping[str, Any]
-    fusion: Any
-    sharing: Any
-    balancing: Any
 
 
 @dataclass(frozen=True)
@@ -46,20 +31,25 @@ class Done:
     Args:
         schema: The fitted schema.
         model: The trained network.
-        history: What happened, epoch by epoch.
+        history: What happened, epoch by epoch; None for a model that was trained elsewhere.
+        config: Every choice, with nothing left open.
         notes: What was done to cells of the training table.
         rows: How many rows were trained on.
         held: How many others the best weights were chosen by.
-        config: Every choice, with nothing left open.
     """
 
     schema: Schema
     model: Model
-    history: History
-    notes: tuple[Note, ...]
-    rows: int
-    held: int
-    config: dict[str, Any]
+    history: History | None
+    config: Mapping[str, Any]
+    notes: tuple[Note, ...] = ()
+    rows: int = 0
+    held: int = 0
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """What happened, one mapping an epoch."""
+        return self.history.lines if self.history else []
 
 
 def fitted(
@@ -76,9 +66,8 @@ def fitted(
     found = prepare(data, valid, _choices(said, config), shelf, worth)
     schema, train = found.schema, found.train
     width = config.model.width or (64 if len(train) < 2_000 else 128)
-    with torch.random.fork_rng([]):
-        torch.default_generator.manual_seed(config.seed % (1 << 63))
-        model, balancer = assemble(schema, width, said.fusion, said.sharing, said.balancing)
+    build = partial(_built, schema, width, said, config.seed)
+    model, balancer = build(config.model.view)
     began = time.monotonic()
     device = replace(config.training, batch_size=None).resolve(len(train)).device
     usable(device)
@@ -96,15 +85,42 @@ def fitted(
 
     train, held = kept(train), kept(found.valid) if found.valid else None
     settings = measured(schema, model, train, config.training).resolve(len(train), schema.seen)
-    # What encoders and the choice of a batch have taken is no longer there for training.
-    spent = time.monotonic() - began
-    budget = None if config.seconds is None else max(1e-3, config.seconds - spent)
     window = found.window(config.data.bytes)
-    trainer = Trainer(schema, settings, config.seed, budget, tuple(callbacks), window)
-    history = trainer.fit(model, train, held, balancer)
-    made = {"fusion": said.fusion, "sharing": said.sharing, "balancing": said.balancing}
+
+    # What has been taken so far is no longer there for what is to come.
+    def left() -> float | None:
+        spent = time.monotonic() - began
+        return None if config.seconds is None else max(1e-3, config.seconds - spent)
+
+    losses: tuple[float, ...] = ()
+    if said.pretraining is not None:
+        loss, stage = assemble_pretraining(said.pretraining)
+        losses = pretrain(
+            schema,
+            model,
+            train,
+            loss,
+            settings,
+            stage,
+            seed=config.seed,
+            budget=left(),
+            window=window,
+        )
+    trainer = Trainer(schema, settings, config.seed, left(), tuple(callbacks), window)
+    modality = assemble_modality(schema, said.modality_balancing)
+    history = replace(trainer.fit(model, train, held, balancer, modality), pretraining=losses)
+    if held is not None:
+        model, history = guarded(trainer, build, model, history, train, held)
+    made = {
+        "fusion": said.fusion,
+        "sharing": said.sharing,
+        "balancing": said.balancing,
+        "modality_balancing": said.modality_balancing,
+        "pretraining": said.pretraining,
+    }
     options = TypeAdapter(DataOptions).dump_python(config.data)
     told = {"data": options, "seed": config.seed, "budget": config.budget}
+    size = {"width": width, "view": None if model.view == model.inputs else list(model.view)}
     return Done(
         schema,
         model,
@@ -112,8 +128,16 @@ def fitted(
         notes=merged(replace(found, train=train, valid=held).notes),
         rows=len(train),
         held=len(held or ()),
-        config=described({**made, **told}, found.declared, settings, width),
+        config=described({**made, **told}, found.declared, settings, size),
     )
+
+
+def _built(
+    schema: Schema, width: int, said: Said, seed: int, view: View | None
+) -> tuple[Model, Balancer]:
+    with torch.random.fork_rng([]):
+        torch.default_generator.manual_seed(seed % (1 << 63))
+        return assemble(schema, width, said.fusion, said.sharing, said.balancing, view=view)
 
 
 def _choices(said: Said, config: Config) -> Choices:

@@ -1,9 +1,9 @@
 """The whole way from a table to answers, in the manner of scikit-learn."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,15 @@ from ._assemble import checked_names, refuse_objects
 from ._config import Config
 from ._errors import NotFittedError
 from ._evaluate import Evaluation, evaluate
-from ._fit import Said, fitted
-from ._model import Model
+from ._fit import Done, fitted
+from ._model import Model, View
+from ._said import Said
 from .data import Note, Source
 from .schema import Schema
 from .training import Callback, History, Progress, Training
+
+CHOICES = ("fusion", "sharing", "balancing", "modality_balancing", "pretraining")
+HOW = (*CHOICES, "training", "seed", "budget")
 
 
 class Learner:
@@ -38,7 +42,10 @@ class Learner:
             a model with one cannot be saved, for nothing says how it was built.
         sharing: What tasks share, likewise from :mod:`plait.sharing`.
         balancing: How losses are balanced, likewise from :mod:`plait.balancing`.
+        modality_balancing: What losses of single inputs are for; :mod:`plait.modality_balancing`.
+        pretraining: What comes first and needs no label, likewise from :mod:`plait.pretraining`.
         width: Size of a token; None chooses by the number of rows.
+        view: The inputs that are looked at, by name; None for all.
         training: The choices of the loop.
         valid: The share of rows that is held back to choose the best weights by.
         cache: A folder for packed tables, so that another fit to the same data starts at once; True
@@ -64,7 +71,10 @@ class Learner:
         fusion: Any = "Attention",
         sharing: Any = "Bottom",
         balancing: Any = "Sum",
+        modality_balancing: Any = None,
+        pretraining: Any = None,
         width: int | None = None,
+        view: View | None = None,
         training: Training | None = None,
         valid: float = 0.1,
         cache: bool | str | Path = True,
@@ -74,35 +84,20 @@ class Learner:
     ) -> None:
         self.targets, self.inputs = targets, dict(inputs or {})
         self.fusion, self.sharing, self.balancing = fusion, sharing, balancing
-        self.width, self.training = width, training or Training()
+        self.modality_balancing, self.pretraining = modality_balancing, pretraining
+        self.width, self.view, self.training = width, view, training or Training()
         self.valid, self.memory = valid, memory
         self.cache = str(cache) if isinstance(cache, Path) else cache
         self.seed, self.budget = seed, budget
-        self._schema: Schema | None = None
-        self._model: Model | None = None
-        self._history: History | None = None
-        self._config: dict[str, Any] = {}
-        self._notes: tuple[Note, ...] = ()
-        self.rows = self.rows_held_back = 0
+        self._done: Done | None = None
 
     @classmethod
     def from_config(cls, config: Config | Mapping[str, Any]) -> "Learner":
         """A learner with the choices of a configuration, or of the ``config`` of another."""
         config = config if isinstance(config, Config) else Config.of(config)
-        return cls(
-            config.targets,
-            config.inputs,
-            fusion=config.fusion,
-            sharing=config.sharing,
-            balancing=config.balancing,
-            width=config.model.width,
-            training=config.training,
-            valid=config.data.valid,
-            cache=config.data.cache,
-            memory=config.data.memory,
-            seed=config.seed,
-            budget=config.budget,
-        )
+        options: dict[str, Any] = {**asdict(config.model), **asdict(config.data)}
+        options |= {name: getattr(config, name) for name in HOW}
+        return cls(config.targets, config.inputs, **options)
 
     def fit(
         self,
@@ -120,17 +115,17 @@ class Learner:
             valid: A table to choose the best weights by; left out, a share of ``data``.
             root: The folder that paths of pictures start from; left out, that of the file.
             callbacks: Who looks on.
-            progress: Whether to show it on stderr: a bar on a terminal, a line an epoch elsewhere;
-                left out, only on a terminal.
+            progress: Whether to show it on stderr; left out, only on a terminal, as a bar.
 
         Raises:
             ConfigError: If a choice does not exist or does not fit.
             DataError: If the table or a column cannot be used; all problems at once.
             NonFiniteError: If a loss is not finite, before the optimizer steps.
         """
-        checked_names(self.fusion, self.sharing, self.balancing)
+        said = Said(self.targets, self.inputs, **{name: getattr(self, name) for name in CHOICES})
+        checked_names(said)
         plain = {
-            "model": {"width": self.width},
+            "model": {"width": self.width, "view": self.view},
             "training": self.training,
             "data": {"valid": self.valid, "cache": self.cache, "memory": self.memory},
             "seed": self.seed,
@@ -140,13 +135,9 @@ class Learner:
         shown = sys.stderr.isatty() if progress is None else progress
         with Progress(config.seconds) if shown else nullcontext() as bar:
             watching = [*callbacks, bar] if bar else list(callbacks)
-            said = Said(self.targets, self.inputs, self.fusion, self.sharing, self.balancing)
             memory = config.data.bytes
             held = None if valid is None else Source.of(valid, root, memory=memory)
-            done = fitted(Source.of(data, root, memory=memory), held, said, config, watching)
-        self._restore(done.schema, done.model, done.config)
-        self._history, self._notes = done.history, done.notes
-        self.rows, self.rows_held_back = done.rows, done.held
+            self._done = fitted(Source.of(data, root, memory=memory), held, said, config, watching)
         return self
 
     def predict(
@@ -154,13 +145,15 @@ class Learner:
     ) -> Any:
         """Answers for every row, in order, as the kind of table that came in.
 
+        A column that is not in the table is taken as empty, and a warning says so.
+
         Args:
             data: Whatever holds a table; of a path, the answer is an Arrow table.
             keep: Columns of the input to put before the answers.
             root: The folder that paths of pictures start from; left out, that of the file.
 
         Raises:
-            DataError: If a column is missing or cannot be read.
+            DataError: If a column seems misspelled, no input is there, or a cell cannot be read.
         """
         source = Source.of(data, root, memory=IN_MEMORY)
         return source.restore(answer(self.schema, self.model, source, keep).table)
@@ -176,24 +169,28 @@ class Learner:
             root: The folder that paths of pictures start from; left out, that of the file.
 
         Raises:
-            DataError: If a column is missing or cannot be read.
+            DataError: If a column seems misspelled, no input is there, or a cell cannot be read.
         """
         source = Source.of(data, root, memory=IN_MEMORY)
         parts = answers(self.schema, self.model, source, keep)
         return (part.table for part in parts)
 
-    def evaluate(self, data: Any, *, root: str | Path | None = None) -> Evaluation:
+    def evaluate(
+        self, data: Any, *, drop: Collection[str] = (), root: str | Path | None = None
+    ) -> Evaluation:
         """Scores of each task on its labelled rows, beside those of knowing nothing of the row.
 
         Args:
             data: Whatever holds a table with labels.
+            drop: Inputs that are taken as missing in every row, to see what they are worth.
             root: The folder that paths of pictures start from; left out, that of the file.
 
         Raises:
-            DataError: If a column is missing or no target has a label.
+            ConfigError: If there is no input of a name to drop.
+            DataError: If a column seems misspelled, no input is there, or no target has a label.
         """
         source = Source.of(data, root)
-        parts = chunks(self.schema, self.model, source)
+        parts = chunks(self.schema, self.model, source, drop=drop)
         # The inputs have done their part: what is compared is outputs and labels.
         scored = [(raw, replace(pack, inputs={})) for raw, pack, _ in parts]
         return evaluate(self.schema, scored)
@@ -206,39 +203,48 @@ class Learner:
             ConfigError: If fusion or sharing was given as an object.
         """
         refuse_objects(self.fusion, self.sharing)
-        log = [record.to_dict() for record in self.history.epochs] if self._history else []
-        return _artifact.save(path, self.schema, self.model, self._config, log, overwrite)
+        done = self._trained
+        return _artifact.save(path, done.schema, done.model, done.config, done.log, overwrite)
 
-    def _restore(self, schema: Schema, model: Model, config: Mapping[str, Any]) -> None:
-        self._schema, self._model, self._config = schema, model, dict(config)
+    @property
+    def _trained(self) -> Done:
+        if self._done is None:
+            raise NotFittedError("This learner has not seen a table yet: call `fit(table)` first.")
+        return self._done
 
     @property
     def schema(self) -> Schema:
         """The fitted schema."""
-        if self._schema is None:
-            raise NotFittedError("This learner has not seen a table yet: call `fit(table)` first.")
-        return self._schema
+        return self._trained.schema
 
     @property
     def model(self) -> Model:
         """The trained network, a plain module on the processor."""
-        if self._model is None:
-            raise NotFittedError("This learner has not seen a table yet: call `fit(table)` first.")
-        return self._model
+        return self._trained.model
 
     @property
     def history(self) -> History:
         """What happened in training, epoch by epoch. A loaded model has none."""
-        if self._history is None:
+        if self._done is None or self._done.history is None:
             raise NotFittedError("This learner was not trained here: it has no history.")
-        return self._history
+        return self._done.history
 
     @property
     def notes(self) -> tuple[Note, ...]:
         """What was done to cells of the training table that could not be taken as they stood."""
-        return self._notes
+        return self._done.notes if self._done else ()
+
+    @property
+    def rows(self) -> int:
+        """How many rows it was trained on here."""
+        return self._done.rows if self._done else 0
+
+    @property
+    def rows_held_back(self) -> int:
+        """How many others the best weights were chosen by."""
+        return self._done.held if self._done else 0
 
     @property
     def config(self) -> Mapping[str, Any]:
         """Every choice of the run, with nothing left open."""
-        return self._config
+        return self._done.config if self._done else {}

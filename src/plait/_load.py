@@ -8,6 +8,7 @@ import torch
 from . import _artifact
 from ._assemble import assemble
 from ._errors import ArtifactError, NotFittedError, UserError
+from ._fit import Done
 from ._learner import Learner
 from .modalities._without_weights import without_weights
 
@@ -28,7 +29,7 @@ def load(path: str | Path, own: Iterable[type] = ()) -> Learner:
     schema, plain, weights = _artifact.load(path, own)
     try:
         learner = Learner.from_config(plain)
-        width = learner.width
+        width, view = learner.width, learner.view
         head = weights.get("heads.0.weight")
         if width is None or head is None or head.shape[-1] != width:
             found = None if head is None else list(head.shape)
@@ -37,7 +38,9 @@ def load(path: str | Path, own: Iterable[type] = ()) -> Learner:
                 f"'config.json' says. Found heads of {found}. Take another copy."
             )
         with torch.random.fork_rng([]), without_weights():
-            model, _ = assemble(schema, width, learner.fusion, learner.sharing, "Sum", own, True)
+            model, _ = assemble(
+                schema, width, learner.fusion, learner.sharing, "Sum", own, True, view
+            )
     except ArtifactError:
         raise
     except (UserError, NotFittedError) as error:
@@ -49,5 +52,5 @@ def load(path: str | Path, own: Iterable[type] = ()) -> Learner:
             f"The weights in {str(path)!r} should fit its schema and its choices. {error} Take "
             "another copy."
         ) from error
-    learner._restore(schema, model.eval(), plain)
+    learner._done = Done(schema, model.eval(), None, plain)
     return learner

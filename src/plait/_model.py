@@ -1,26 +1,31 @@
 """The network: encoders, fusion, sharing, heads."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import overload
 
 import torch
 from torch import Tensor, nn
 
 from plait._errors import ConfigError
 from plait.data import Masked
-from plait.fusion import Attention, Fusion
+from plait.fusion import Attention, Fusion, Late
 from plait.schema import Schema
 from plait.sharing import Bottom, Sharing
 
-Known = tuple[Masked, Tensor | None]
-"""The rows of which something is there, and their numbers; None for all of them."""
+from ._rows import Known, known, spread
+
+View = tuple[str, ...]
+"""The inputs that are shown, by name; all others are as if they were missing."""
 
 
 class Model(nn.Module):
     """From the inputs of a batch to one raw output per task: a plain module, for any loop.
 
     Each encoder is run on the rows of which something is there, and on no other: an absent photo
-    costs nothing and changes nothing.
+    costs nothing and changes nothing. With ``views`` the same rows are answered several times,
+    each time from some of the inputs, and every encoder is still run once: that is what an answer
+    without the photo, the worth of an input and losses of single inputs are made of.
 
     Args:
         schema: A fitted schema.
@@ -29,21 +34,26 @@ class Model(nn.Module):
             names of the inputs and the width; left out, :class:`~plait.fusion.Attention`.
         sharing: What gives each task its features: a module, or a class that is built with the
             names of the tasks and the width; left out, :class:`~plait.sharing.Bottom`.
+        view: The inputs that are looked at; left out, all. The others are never encoded.
 
     Shapes:
         - in: a mapping from each input to its :class:`~plait.data.Masked` cells.
-        - out: for each task float ``[batch, outputs]``.
+        - out: for each task float ``[batch, outputs]``; with ``views`` that for each view.
 
     Raises:
-        ConfigError: If ``fusion`` or ``sharing`` was made for other names or another width.
+        ConfigError: If ``fusion`` or ``sharing`` was made for other names or another width, or a
+            view names an input that is not there.
 
     Example:
         >>> table = {"age": [30, 40, None], "bought": [True, None, False]}
         >>> schema = Schema.infer(table, targets=["bought"]).fit(table)
-        >>> model = Model(schema, width=16)
-        >>> outputs = model(schema.pack(table)[torch.tensor([0, 2])].inputs)
-        >>> {name: list(output.shape) for name, output in outputs.items()}
+        >>> model = Model(schema, width=16).eval()
+        >>> batch = schema.pack(table)[torch.tensor([0, 2])]
+        >>> {name: list(output.shape) for name, output in model(batch.inputs).items()}
         {'bought': [2, 1]}
+        >>> seen = model(batch.inputs, views=[("age",), ()])
+        >>> torch.equal(seen["age",]["bought"][1], seen[()]["bought"][1])  # no age, either way
+        True
     """
 
     def __init__(
@@ -53,10 +63,12 @@ class Model(nn.Module):
         *,
         fusion: Fusion | type[Fusion] | None = None,
         sharing: Sharing | type[Sharing] | None = None,
+        view: View | None = None,
     ) -> None:
         super().__init__()
         self.inputs, self.tasks = tuple(schema.inputs), tuple(schema.tasks)
         self.width = width
+        self.view = self.inputs if view is None else self._checked(view)
         # Lists and not dicts of modules: a column may bear any name, "a.b" and "keys" included.
         self.encoders = nn.ModuleList(part.build(width) for part in schema.inputs.values())
         fusion = Attention if fusion is None else fusion
@@ -73,43 +85,110 @@ class Model(nn.Module):
         self.short = tuple(short)
         self.shortcuts = nn.ModuleList(short.values())
 
-    def forward(self, inputs: Mapping[str, Masked]) -> dict[str, Tensor]:
-        """One raw output per task."""
+    @overload
+    def forward(self, inputs: Mapping[str, Masked]) -> dict[str, Tensor]: ...
+
+    @overload
+    def forward(
+        self, inputs: Mapping[str, Masked], views: Collection[View]
+    ) -> dict[View, dict[str, Tensor]]: ...
+
+    def forward(
+        self, inputs: Mapping[str, Masked], views: Collection[View] | None = None
+    ) -> dict[str, Tensor] | dict[View, dict[str, Tensor]]:
+        """One raw output per task, or one per view and task."""
+        cells = self._known(inputs)
+        tokens = self._tokens(cells)
+        straight = self._straight(cells)
+        if views is None:
+            return self._answered(tokens, straight)
+        return {view: self._seen(self._checked(view), tokens, straight) for view in views}
+
+    def encode(self, inputs: Mapping[str, Masked]) -> dict[str, Masked]:
+        """The tokens of each input, ``[batch, tokens, width]``, as the fusion sees them."""
+        return self._tokens(self._known(inputs))
+
+    def _known(self, inputs: Mapping[str, Masked]) -> dict[str, Known]:
         inputs = self._doubled(inputs)
-        known = dict(zip(self.inputs, _known([inputs[n] for n in self.inputs]), strict=True))
-        tokens = {
-            name: self._encode(encode, inputs[name], *known[name])
+        shown = [
+            inputs[name] if name in self.view else _hidden(inputs[name]) for name in self.inputs
+        ]
+        return dict(zip(self.inputs, known(shown), strict=True))
+
+    def _tokens(self, cells: Mapping[str, Known]) -> dict[str, Masked]:
+        return {
+            name: self._encoded(encode, cells[name])
             for name, encode in zip(self.inputs, self.encoders, strict=True)
         }
-        features = self.sharing(self.fusion(tokens))
-        outputs = [head(features[name]) for name, head in zip(self.tasks, self.heads, strict=True)]
-        if self.short:
-            straight = torch.cat(outputs, 1) + self._straight(known, len(outputs[0]))
-            outputs = list(straight.split(self.sizes, 1))
-        return dict(zip(self.tasks, outputs, strict=True))
 
-    def _straight(self, known: Mapping[str, Known], count: int) -> Tensor:
-        total = torch.zeros(1, sum(self.sizes), device=known[self.short[0]][0].mask.device)
+    def _encoded(self, encode: nn.Module, cells: Known) -> Masked:
+        if cells.rows is None:
+            return encode(cells.part)
+        if not len(cells.part):
+            return self._nothing(cells.count, cells.rows.device)
+        tokens = encode(cells.part)
+        values = spread(tokens.values, cells.rows, cells.count)
+        return Masked(values, spread(tokens.mask, cells.rows, cells.count))
+
+    def _nothing(self, count: int, device: torch.device) -> Masked:
+        values = torch.zeros(count, 1, self.width, device=device)
+        return Masked(values, torch.zeros(count, 1, dtype=torch.bool, device=device))
+
+    def _straight(self, cells: Mapping[str, Known]) -> dict[str, Tensor]:
+        found = {}
         for name, module in zip(self.short, self.shortcuts, strict=True):
-            cells, rows = known[name]
+            part, rows, count = cells[name]
             if rows is None:
-                total = total + module(cells)
-            elif len(cells):
-                total = total + _spread(module(cells), rows, count)
-        return total
+                found[name] = module(part)
+            elif len(part):
+                found[name] = spread(module(part), rows, count)
+        return found
 
-    def _encode(
-        self, encode: nn.Module, cells: Masked, known: Masked, rows: Tensor | None
-    ) -> Masked:
-        if rows is None:
-            return encode(known)
-        if not len(known):
-            none = torch.zeros(len(cells), 1, self.width, device=rows.device)
-            return Masked(none, cells.present.unsqueeze(1))
-        tokens = encode(known)
-        return Masked(
-            _spread(tokens.values, rows, len(cells)), _spread(tokens.mask, rows, len(cells))
+    def _seen(
+        self, view: View, tokens: Mapping[str, Masked], straight: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        shown = {
+            name: part if name in view else self._nothing(len(part.mask), part.mask.device)
+            for name, part in tokens.items()
+        }
+        return self._answered(shown, {name: straight[name] for name in straight if name in view})
+
+    def _answered(
+        self, tokens: Mapping[str, Masked], straight: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        if isinstance(self.fusion, Late):
+            total = self._late(self.fusion, tokens)
+        else:
+            total = self._heads(self.fusion(tokens), [tokens[name] for name in self.inputs])
+        if straight:
+            total = total + sum(straight.values())
+        return dict(zip(self.tasks, total.split(self.sizes, 1), strict=True))
+
+    def _heads(self, features: Tensor, tokens: Sequence[Masked]) -> Tensor:
+        shared = (
+            self.sharing(features, side_by_side(tokens))
+            if self.sharing.TOKENS
+            else self.sharing(features)
         )
+        heads = zip(self.tasks, self.heads, strict=True)
+        return torch.cat([head(shared[name]) for name, head in heads], 1)
+
+    def _late(self, fusion: Late, tokens: Mapping[str, Masked]) -> Tensor:
+        vectors, there = fusion.apart(tokens)
+        # The last vector stands for a row of which nothing is there, and has no tokens.
+        owners = [[tokens[name]] for name in fusion.inputs] + [
+            [self._nothing(len(vectors), vectors.device)]
+        ]
+        answers = [self._heads(vectors[:, slot], tokens) for slot, tokens in enumerate(owners)]
+        return fusion.join(torch.stack(answers, 1), vectors, there)
+
+    def _checked(self, view: View) -> View:
+        strange = [name for name in view if name not in self.inputs]
+        if strange:
+            raise ConfigError(
+                f"A view should name inputs of the model: {list(self.inputs)}. Found {strange}."
+            )
+        return view
 
     def _doubled(self, inputs: Mapping[str, Masked]) -> Mapping[str, Masked]:
         # Columns are packed in single precision; a model in double takes them as well.
@@ -124,23 +203,14 @@ class Model(nn.Module):
         }
 
 
-def _known(parts: Sequence[Masked]) -> list[Known]:
-    # One question for all inputs: a device must not be made to wait for each.
-    there = [cells.present for cells in parts]
-    counts = torch.stack([present.sum() for present in there]).tolist() if parts else []
-    return [_present(*each) for each in zip(parts, there, counts, strict=True)]
+def side_by_side(tokens: Sequence[Masked]) -> Masked:
+    """The tokens of several inputs as one long row of them."""
+    mask = torch.cat([part.mask for part in tokens], 1)
+    return Masked(torch.cat([part.values for part in tokens], 1), mask)
 
 
-def _present(cells: Masked, present: Tensor, count: int) -> Known:
-    if count == len(cells):
-        return cells, None
-    # As `nonzero` would, but without asking how many there are.
-    rows = present.to(torch.uint8).argsort(descending=True, stable=True)[:count]
-    return cells.take(rows), rows
-
-
-def _spread(values: Tensor, rows: Tensor, count: int) -> Tensor:
-    return values.new_zeros(count, *values.shape[1:]).index_copy(0, rows, values)
+def _hidden(cells: Masked) -> Masked:
+    return replace(cells, mask=torch.zeros_like(cells.mask))
 
 
 def _check_made_for(

@@ -78,3 +78,9 @@ def test_options_of_attention_change_the_answer():
 def test_attention_refuses_a_width_that_its_heads_do_not_divide(width, heads):
     with pytest.raises(ValueError, match=f"Got width={width} and heads={heads}"):
         Attention(("a",), width, heads=heads)
+
+
+def test_the_weights_of_attention_keep_the_names_that_saved_models_have():
+    block = ["attend_norm", "project", "out", "think_norm", "think.0", "think.3"]
+    names = [f"blocks.0.{part}.{kind}" for part in block for kind in ("weight", "bias")]
+    assert [*Attention(("a", "b"), 8).state_dict()] == ["origin", "query", "gain", *names]

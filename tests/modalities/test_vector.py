@@ -49,8 +49,8 @@ def test_wrong_length_and_not_finite_are_counted(part):
 
 @pytest.mark.parametrize("cells", [[[1.0]], [[1.0, 2.0, 3.0], None], [[], []]])
 def test_all_of_another_length_is_refused(part, cells):
-    found = len(cells[0])
-    with pytest.raises(ValueError, match=f"'x' should be 2 long, as in training. Found {found}"):
+    told = f"'x' should be 2 long, as in training. Found {len(cells[0])} in row 0"
+    with pytest.raises(ValueError, match=told):
         pack(part, cells)
 
 
@@ -80,3 +80,21 @@ def test_tiny_and_huge_entries_stay_apart_and_finite():
     assert values.isfinite().all()
     assert len(values[:, 0].unique()) == 4
     assert part.build(4)(part.pack(Table.of({"x": [[1e38, 1.0]]})).cells).values.isfinite().all()
+
+
+def test_mixed_lengths_are_refused_with_their_rows():
+    cells = [[1.0], [1.0, 2.0], None, [3.0, 4.0], [1.0, 2.0, 3.0], []]
+    told = r"'x' should be of one length. .* 2, is that of fewer than half. Found 1 in row 0, 3 in"
+    with pytest.raises(ValueError, match=told):
+        Vector(columns=("x",)).fit(Table.of({"x": cells}))
+    table = Table.of({"x": [*cells[1:], [5.0, 6.0]]})
+    few = Vector(columns=("x",)).fit(table)
+    assert few.mean == (3.0, 4.0)
+    assert str(few.pack(table).notes[1]) == "x: 2 not finite or of another length (row 3, row 4)"
+
+
+def test_rows_are_those_of_the_table_that_rows_were_taken_from(part):
+    part_of = Table.of({"x": [*KNOWN, [1.0], [2.0, 2.0]]}).take([4, 3])
+    assert str(part.pack(part_of).notes[0]).endswith("(row 3)")
+    with pytest.raises(ValueError, match="Found 1 in row 3"):
+        part.pack(part_of.take([1]))

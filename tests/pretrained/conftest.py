@@ -1,11 +1,29 @@
 """Small pretrained encoders, made on the spot."""
 
+import importlib.util
+import io
 import json
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image as Pillow
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+if importlib.util.find_spec("torchvision"):
+    try:
+        import torchvision  # noqa: F401
+    except RuntimeError:
+        # A torchvision that was built for another torch lacks its compiled operators, and both timm
+        # and transformers want to import it. Two declarations are all that the import asks for.
+        for name in [name for name in sys.modules if name.startswith("torchvision")]:
+            del sys.modules[name]
+        OPERATORS = torch.library.Library("torchvision", "DEF")
+        for name in ("nms", "qnms"):
+            OPERATORS.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+
 from transformers import AutoConfig, AutoModel
 
 from plait import Model, Numeric, Schema, Text
@@ -52,6 +70,66 @@ def make(folder: Path, family: str = "bert", seed: int = 0, std: float = 0.3, **
     return f"hf:{folder}"
 
 
+SIDE = 32
+VIT = {"hidden_size": SIZE, "num_hidden_layers": LAYERS, "num_attention_heads": 4,
+       "intermediate_size": 48, "image_size": SIDE, "patch_size": 8}  # fmt: skip
+STAGES = {"hidden_sizes": [8, 16, 24, 32], "depths": [1, 1, 1, 1]}
+FOCAL = {
+    "image_size": SIDE,
+    "embed_dim": 8,
+    "depths": [1, 1, 1, 1],
+    "hidden_sizes": [8, 16, 24, 32],
+}
+SWIN = {"image_size": SIDE, "patch_size": 4, "embed_dim": 8, "depths": [1, 1], "num_heads": [1, 2],
+        "window_size": 4}  # fmt: skip
+PICTURES = {
+    "convnext": STAGES,
+    "convnextv2": STAGES,
+    "dinov3_convnext": STAGES,
+    "focalnet": FOCAL,
+    "mobilenet_v1": {"depth_multiplier": 0.1, "image_size": SIDE},
+    "mobilenet_v2": {"depth_multiplier": 0.1, "image_size": SIDE},
+    "poolformer": {**STAGES, "hidden_sizes": [8, 8, 8, 8]},
+    "pvt_v2": {**STAGES, "image_size": SIDE, "num_attention_heads": [1, 1, 1, 1]},
+    "regnet": {**STAGES, "embedding_size": 8, "groups_width": 8},
+    "resnet": {**STAGES, "embedding_size": 8},
+    "swin": SWIN,
+    "swinv2": SWIN,
+}
+LOOK = {"image_processor_type": "BitImageProcessor", "size": {"shortest_edge": 36},
+        "do_center_crop": True, "crop_size": {"height": SIDE, "width": SIDE}, "do_resize": True,
+        "do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": True, "resample": 3,
+        "image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.4]}  # fmt: skip
+
+
+def make_picture(folder: Path, family: str = "vit", seed: int = 0, look=LOOK, **options) -> str:
+    """The folder of a picture encoder of random weights, and its name for an input."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with torch.random.fork_rng(), quiet():
+        torch.manual_seed(seed)
+        shape = {**PICTURES.get(family, VIT), **options}
+        net = AutoModel.from_config(AutoConfig.for_model(family, **shape))
+        for name, weight in net.state_dict().items():
+            if weight.ndim > 1 and weight.numel():
+                torch.nn.init.kaiming_normal_(weight)  # new ones hardly tell pictures apart
+            if "running_mean" in name:
+                torch.nn.init.normal_(weight, std=0.2)
+        net.save_pretrained(folder)
+    (folder / "preprocessor_config.json").write_text(json.dumps(look))
+    return f"hf:{folder}"
+
+
+def make_photo(
+    width: int = SIDE, height: int = SIDE, seed: int = 0, mode="RGB", kind="PNG"
+) -> bytes:
+    """The bytes of a picture that is smooth, and different for each seed."""
+    draw = np.random.default_rng(seed)
+    small = Pillow.fromarray(draw.integers(0, 256, (4, 4, 3), dtype=np.uint8))
+    file = io.BytesIO()
+    small.resize((width, height), Pillow.Resampling.BICUBIC).convert(mode).save(file, kind)
+    return file.getvalue()
+
+
 class Kit:
     """A schema with one pretrained text, its pack, and its model."""
 
@@ -93,9 +171,24 @@ def folder(tmp_path_factory) -> str:
     return make(tmp_path_factory.mktemp("bert"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def picture_folder(tmp_path_factory) -> str:
+    return make_picture(tmp_path_factory.mktemp("vit"))
+
+
+@pytest.fixture(scope="session")
+def photo():
+    return make_photo
+
+
+@pytest.fixture(scope="session")
 def making():
     return make
+
+
+@pytest.fixture(scope="session")
+def making_picture():
+    return make_picture
 
 
 @pytest.fixture

@@ -38,6 +38,13 @@ SENTENCES = [f"the cat {i} sat on a mat number {i}" for i in range(N)]
         ("tags", [f"{'abcd'[i % 4]}|{'efgh'[i % 3]}" for i in range(N)], "Tags"),
         ("names", [["a"], ["b", "a"]], "Tags"),
         ("clip", [[1.0, 2.0]] * 5, "Vector"),
+        ("photos", [["a.jpg", "b.png"], None, ["c.jpg"]], "Bag"),
+        ("frames", [["a.jpg", "b.png"], ["c.jpg"]], "Video"),
+        ("photos", [[b"\x89PNG", b"\xff\xd8\xff"], []], "Bag"),
+        ("reviews", [SENTENCES[:2], SENTENCES[2:]], "Bag"),
+        ("raws", [[b"abc"], [b"abd"]], "ignore"),
+        ("lat", [48.1, None, 48.3], "Geo"),
+        ("pickup_longitude", ["11.5", "-190.0"], "Numeric"),
         ("split", ["train", "test"] * 100, "ignore"),
         ("fold", [0, 1, 2, 3] * 50, "ignore"),
         ("fold_change", [i / 7 for i in range(N)], "Numeric"),
@@ -118,3 +125,42 @@ def test_json_round_trip_with_any_name(name):
     schema = Schema.infer(table, ["y"])
     for one in (schema, schema.fit(table)):
         assert Schema.from_dict(json.loads(json.dumps(one.to_dict()))) == one
+
+
+def test_a_latitude_and_its_longitude_are_one_place():
+    table = {
+        "lat": [1.0, 2.5, 3.0], "size": [1.5, 2.5, 3.5], "lon": [7.5, 8.5, 9.5],
+        "drop_lat": [4.5, 1.0, 2.0], "y": [0.5, 1.5, 2.5],
+    }  # fmt: skip
+    schema = Schema.infer(table, ["y"])
+    assert {name: part.columns for name, part in schema.inputs.items()} == {
+        "numbers": ("size", "drop_lat"),
+        "location": ("lat", "lon"),
+    }
+    two = Schema.infer({**table, "dropLongitude": [1.5, 2.5, 3.5]}, ["y"]).inputs
+    assert two["location_"].columns == ("drop_lat", "dropLongitude")
+    wished = Schema.infer(table, ["y"], {"location": {"scales": 2}}).inputs["location"]
+    assert wished.scales == 2
+    left = Schema.infer(table, ["y"], {"location": "ignore"})
+    assert list(left.inputs) == ["numbers"]
+    numbers = Schema.infer(table, ["y"], {"lat": "Numeric", "lon": "Numeric"}).inputs
+    assert numbers["numbers"].columns == ("lat", "size", "lon", "drop_lat")
+
+
+def test_lists_of_pictures_and_texts_are_bags_of_them():
+    table = {"p": [["a.jpg"], ["b.jpg"]], "t": [SENTENCES[:3], SENTENCES[3:]], "y": [0.5, 1.5]}
+    inputs = Schema.infer(table, ["y"]).inputs
+    assert [type(part.of).__name__ for part in inputs.values()] == ["Image", "Text"]
+
+
+def test_a_column_that_two_inputs_ask_for_is_read_by_both():
+    table = {"note": [f"a {n} b" for n in range(30)], "y": range(30)}
+    other = {"again": {"type": "Text", "columns": ["note"], "longest": 0}}
+    found = Schema.infer(table, ["y"], {"note": {"type": "Text", "max_length": 9}, **other})
+    assert found.inputs["note"].max_length == 9
+    assert found.inputs["again"].columns == found.inputs["note"].columns == ("note",)
+    found = Schema.infer(table, ["y"], {"note": "Text", **other})
+    assert list(found.inputs) == ["note", "again"]
+    # Unasked, a column that another input reads is not read once more.
+    assert list(Schema.infer(table, ["y"], other).inputs) == ["again"]
+    assert list(Schema.infer(table, ["y"], {"note": "ignore", **other}).inputs) == ["again"]

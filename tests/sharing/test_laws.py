@@ -1,41 +1,72 @@
-"""What every way of sharing promises, over everything the wing exports."""
+"""The laws, over everything the wing exports."""
+
+from functools import partial
 
 import pytest
 import torch
+from torch import nn
 
 from plait import sharing
 from plait._catalogue import catalogue
-from plait.sharing import Sharing
+from plait.sharing import CGC, PLE, CrossStitch, DSelectK, Sharing
 
-TASKS = ("price", "a.b", "keys")
-each = pytest.mark.parametrize("kind", catalogue(sharing, Sharing).values())
+from . import laws, laws_of_machines as machines
+
+KINDS = catalogue(sharing, Sharing)
+COMMON = ("Bottom",)
+"""Kinds that keep nothing for one task alone."""
+
+OTHERS = {
+    "CGC: several": partial(CGC, shared=3, own=2, layers=2),
+    "PLE: one level": partial(PLE, levels=1, own=2),
+    "PLE: three levels": partial(PLE, levels=3, shared=1),
+    "CrossStitch: channels": partial(CrossStitch, channels=True),
+    "DSelectK: three experts": partial(DSelectK, experts=3),
+    "DSelectK: rows choose": partial(DSelectK, experts=5, selected=3, per_row=True),
+}
+BUILDS = {**KINDS, **OTHERS}
+each = pytest.mark.parametrize("build", BUILDS.values(), ids=list(BUILDS))
+each_private = pytest.mark.parametrize(
+    "build",
+    [build for name, build in BUILDS.items() if name not in COMMON],
+    ids=[name for name in BUILDS if name not in COMMON],
+)
+LAWS = [
+    laws.shapes, laws.registered, laws.learns, laws.survives, laws.steady, laws.rows_alone,
+    laws.absent_is_absent, laws.padding, laws.without_tokens, laws.by_place, laws.precisions,
+]  # fmt: skip
 
 
 @each
-@pytest.mark.parametrize("rows", [1, 4])
-def test_shape_finite_and_gradients_everywhere(kind, rows):
-    module = kind(TASKS, 8)
-    out = module(torch.randn(rows, 8))
-    assert tuple(out) == TASKS
-    assert all(part.shape == (rows, 8) and part.isfinite().all() for part in out.values())
-    sum((part * torch.randn(rows, 8)).sum() for part in out.values()).backward()
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in module.parameters())
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+def test_law(law, build):
+    law(build)
+
+
+@each_private
+def test_each_task_has_weights_of_its_own(build):
+    machines.private(build)
+
+
+@pytest.mark.parametrize("name", COMMON)
+def test_the_others_share_all(name):
+    assert machines.alone(KINDS[name]) == [0, 0, 0]
 
 
 @each
-def test_rows_do_not_mix_and_state_survives(kind):
-    module, other = kind(TASKS, 8).eval(), kind(TASKS, 8).eval()
-    x = torch.randn(4, 8)
-    whole = module(x)
-    other.load_state_dict(module.state_dict())
-    for name in TASKS:
-        assert torch.allclose(module(x[2:3])[name], whole[name][2:3], atol=1e-6)
-        assert torch.equal(other(x)[name], whole[name])
+def test_dropout_is_for_training_alone(build):
+    module, given = build(laws.TWO, 8, dropout=0.5), laws.rows()
+    laws.stirred(module).train()
+    first = laws.stacked(module(*given))
+    assert not torch.equal(laws.stacked(module(*given)), first)
+    module.eval()
+    assert torch.equal(laws.stacked(module(*given)), laws.stacked(module(*given)))
+    assert {part.p for part in module.modules() if isinstance(part, nn.Dropout)} == {0.5}
 
 
-@each
-def test_dropout_and_layers_change_the_answer(kind):
-    x = torch.randn(4, 8)
-    assert len(list(kind(TASKS, 8, layers=1).parameters())) < len(list(kind(TASKS, 8).parameters()))
-    module = kind(TASKS, 8, dropout=0.5).train()
-    assert not torch.equal(module(x)["keys"], module(x)["keys"])
+@pytest.mark.parametrize("kind", KINDS.values())
+def test_layers_are_counted(kind):
+    def size(layers):
+        return sum(weight.numel() for weight in kind(laws.TWO, 8, layers=layers).parameters())
+
+    assert size(3) - size(2) == size(2) - size(1) > 0

@@ -15,6 +15,7 @@ BRINGS = {
     "polars": "tables and answers as data frames of polars",
     "hf": "pretrained text encoders in the format of transformers",
     "lora": "the same, tuned by small matrices beside their attention",
+    "audio": "sounds other than plain WAV files, and of several sampling rates",
     "duckdb": "tables out of files of DuckDB",
     "remote": "tables at URLs: s3://, gs://, https:// and more",
     "dev": "all that `make test` needs",

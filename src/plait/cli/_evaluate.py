@@ -1,17 +1,32 @@
 """``plait evaluate``: scores of a saved model on labelled rows."""
 
+from typing import Annotated
+
+import typer
+
 from plait._words import number
 
 from ._options import Data, Json, Root, Saved
 from ._show import emit, notes, table, waiting
 
 
-def evaluate(run: Saved, data: Data, root: Root = None, as_json: Json = False) -> None:
+def evaluate(
+    run: Saved,
+    data: Data,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="INPUT", help="Score without this input or column. Can be given again."
+        ),
+    ] = None,
+    root: Root = None,
+    as_json: Json = False,
+) -> None:
     """Score a model on rows with labels, beside answers that know nothing of the row."""
     with waiting("answering"):
         from plait._load import load
 
-        found = load(run).evaluate(data, root=root)
+        found = load(run).evaluate(data, drop=drop or [], root=root)
     if as_json:
         emit(found.to_dict())
         return

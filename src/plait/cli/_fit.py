@@ -103,6 +103,9 @@ def _summary(learner: "Learner", output: Path) -> dict[str, Any]:
         "score": best.score,
         "scores": dict(best.scores),
         "losses": dict(best.losses),
+        "together": dict(history.together),
+        "alone": {name: dict(scores) for name, scores in history.alone.items()},
+        "verdict": history.verdict,
     }
 
 
@@ -131,6 +134,8 @@ def _shown(found: dict[str, Any], learner: "Learner") -> None:
         say("score: 1 is perfect, 0 knows nothing of the row; loss: of the training rows")
     else:
         say("No rows were held back: there are no scores, and the last weights are kept.")
+    if found["verdict"]:
+        say(found["verdict"])
     why = STOPPED.get(found["stopped"], found["stopped"])
     say(
         f"\nBest epoch: {found['best']} of {found['epochs']}, in {found['seconds']:.1f} s; it "

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
+from ._bagged import Bagged
 from ._batch import Batch
 from ._masked import Masked
 from ._packed import Note, merged
@@ -40,7 +41,7 @@ class Pack:
     """
 
     rows: int
-    inputs: Mapping[str, Masked | Ragged | Repeated] = field(repr=False)
+    inputs: Mapping[str, Masked | Ragged | Repeated | Bagged] = field(repr=False)
     targets: Mapping[str, Masked] = field(repr=False)
     notes: tuple[Note, ...] = ()
     places: Int64[Tensor, " rows"] | None = field(default=None, repr=False)
@@ -87,11 +88,11 @@ class Pack:
 
     @property
     def lengths(self) -> Int64[Tensor, " rows"] | None:
-        """How many entries the ragged cells of each row have in all; None without such cells."""
+        """How many entries the cells of many lengths have in each row; None without such cells."""
         found = [
             part.lengths
             for part in self.inputs.values()
-            if isinstance(part, Ragged)
+            if isinstance(part, Ragged | Bagged)
             or (isinstance(part, Repeated) and isinstance(part.cells, Ragged))
         ]
         return torch.stack(found).sum(0) if found else None

@@ -5,12 +5,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ._bagged import Bagged
 from ._masked import Masked
 from ._pack import Pack
 from ._packed import Note, merged
 from ._ragged import Ragged
 from ._repeated import Repeated
 from ._tensor_writer import TensorWriter
+
+ITEMS = "items."
+"""Before the names of the tensors of a bag's items."""
 
 
 class PackWriter:
@@ -38,8 +42,8 @@ class PackWriter:
         self.nbytes = 0
         self._notes: list[Note] = []
         self._writers: dict[tuple[str, str, str], TensorWriter] = {}
-        self._kinds: dict[tuple[str, str], str] = {}
-        self._ends: dict[tuple[str, str], int] = {}
+        self._kinds: dict[tuple[str, str, str], str] = {}
+        self._ends: dict[tuple[str, str, str], int] = {}
         self._stack = ExitStack()
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -63,20 +67,25 @@ class PackWriter:
         """Write down what happened to cells, beside what the packs say."""
         self._notes.append(note)
 
-    def _append(self, role: str, name: str, cells: Masked | Ragged | Repeated) -> None:
+    def _append(
+        self, role: str, name: str, cells: Masked | Ragged | Repeated | Bagged, within: str = ""
+    ) -> None:
         if isinstance(cells, Repeated):
             raise TypeError(
                 f"What an encoder gave for {name!r} is kept elsewhere: write the cells."
             )
-        self._kinds[role, name] = type(cells).__name__
-        self._writer(role, name, "values").append(cells.values)
-        self._writer(role, name, "mask").append(cells.mask)
-        if isinstance(cells, Ragged):
-            writer = self._writer(role, name, "offsets")
-            end = self._ends.get((role, name), 0)
+        self._kinds[role, name, within] = type(cells).__name__
+        if isinstance(cells, Ragged | Bagged):
+            writer = self._writer(role, name, within + "offsets")
+            end = self._ends.get((role, name, within), 0)
             # The first bound of a later part is the last one of the part before.
             writer.append(cells.offsets[1 if writer.rows else 0 :] + end)
-            self._ends[role, name] = end + int(cells.offsets[-1])
+            self._ends[role, name, within] = end + int(cells.offsets[-1])
+        if isinstance(cells, Bagged):
+            self._append(role, name, cells.cells, within + ITEMS)
+            return
+        self._writer(role, name, within + "values").append(cells.values)
+        self._writer(role, name, within + "mask").append(cells.mask)
 
     def _writer(self, role: str, name: str, part: str) -> TensorWriter:
         key = role, name, part
@@ -91,10 +100,12 @@ class PackWriter:
         tensors: dict[str, Any] = {"inputs": {}, "targets": {}}
         for (role, name, part), writer in self._writers.items():
             if role:
-                entry = tensors[role].setdefault(name, {"kind": self._kinds[role, name]})
+                entry = tensors[role].setdefault(name, {})
                 entry[part] = writer.described()
             else:
                 tensors[part] = writer.described()
+        for (role, name, within), kind in self._kinds.items():
+            tensors[role][name][within + "kind"] = kind
         notes = [
             [note.column, note.what, note.count, list(note.examples)]
             for note in merged(self._notes)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from ._bagged import Bagged
 from ._masked import Masked
 from ._ragged import Ragged
 
@@ -52,5 +53,5 @@ class Packed:
         notes: What was done to which cells; empty when nothing was.
     """
 
-    cells: Masked | Ragged
+    cells: Masked | Ragged | Bagged
     notes: tuple[Note, ...] = ()

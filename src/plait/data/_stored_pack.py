@@ -14,8 +14,10 @@ from torch import Tensor
 
 from plait._errors import ArtifactError
 
+from ._bagged import Bagged
 from ._masked import Masked
 from ._pack import Pack
+from ._pack_writer import ITEMS
 from ._packed import Note
 from ._ragged import Ragged
 from ._tensor_writer import DTYPES, HEAD, header
@@ -54,10 +56,12 @@ def stored_pack(
     def tensor(entry: Mapping[str, Any]) -> Tensor:
         return _tensor(folder / entry["file"], entry, maps if mapped else None)
 
-    def cells(entry: Mapping[str, Any]) -> Masked | Ragged:
-        values, mask = tensor(entry["values"]), tensor(entry["mask"])
-        if entry["kind"] == "Ragged":
-            return Ragged(values, tensor(entry["offsets"]), mask)
+    def cells(entry: Mapping[str, Any], within: str = "") -> Masked | Ragged | Bagged:
+        if entry[within + "kind"] == "Bagged":
+            return Bagged(cells(entry, within + ITEMS), tensor(entry[within + "offsets"]))
+        values, mask = tensor(entry[within + "values"]), tensor(entry[within + "mask"])
+        if entry[within + "kind"] == "Ragged":
+            return Ragged(values, tensor(entry[within + "offsets"]), mask)
         return Masked(values, mask)
 
     targets = {name: cells(entry) for name, entry in described["targets"].items()}

@@ -1,16 +1,17 @@
 """A late transformer."""
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
 
-from plait._errors import ConfigError
 from plait.data import Masked
 
 from ._base import Fusion
+from ._block import Block
+from ._checks import checked_heads
 
 
 class Attention(Fusion):
@@ -20,6 +21,10 @@ class Attention(Fusion):
     there, plus the query's last state by a small learned gain: so a plain network over the inputs
     side by side is always within reach, and the blocks learn what goes beyond it. Absent tokens
     are left out of the sum and of every softmax; a row with nothing is answered by the query.
+
+    Use it unless you know better. With few rows (under a thousand or so) try
+    :class:`~plait.fusion.Mean` beside it; with very many tokens its cost grows with their square:
+    see :class:`~plait.fusion.Perceiver`.
 
     Args:
         inputs: The names of the inputs.
@@ -48,6 +53,8 @@ class Attention(Fusion):
         torch.Size([2, 8])
     """
 
+    INTERACTS: ClassVar[bool] = True
+
     def __init__(
         self,
         inputs: Sequence[str],
@@ -58,11 +65,7 @@ class Attention(Fusion):
         dropout: float = 0.1,
     ) -> None:
         super().__init__(inputs, width)
-        if heads < 1 or width % heads:
-            raise ConfigError(
-                f"`width` should be a multiple of `heads`. Got width={width} and heads={heads}. "
-                "Choose another width, or other heads."
-            )
+        checked_heads(width, heads)
         self.origin = nn.Parameter(torch.randn(len(self.inputs), width) * 0.02)
         self.query = nn.Parameter(torch.randn(width) * 0.02)
         self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(layers))
@@ -82,32 +85,3 @@ class Attention(Fusion):
             states = block(states, seen)
         total = torch.cat([part.values for part in parts], 1).where(mask.unsqueeze(2), 0.0).sum(1)
         return total + self.gain * states[:, 0]
-
-
-class Block(nn.Module):
-    """One pre-norm transformer block that honors a mask."""
-
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
-        super().__init__()
-        self.heads = heads
-        self.attend_norm = nn.LayerNorm(width)
-        self.project = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
-        self.think_norm = nn.LayerNorm(width)
-        self.think = nn.Sequential(
-            nn.Linear(width, 2 * width),
-            nn.GELU(),
-            nn.Dropout(dropout),
-            nn.Linear(2 * width, width),
-        )
-        self.drop = nn.Dropout(dropout)
-
-    def forward(self, states: Tensor, seen: Tensor) -> Tensor:
-        """New states of the same shape; positions that are not seen have no say."""
-        batch, length, width = states.shape
-        project = self.project(self.attend_norm(states))
-        shape = (batch, length, 3, self.heads, width // self.heads)
-        query, key, value = project.view(shape).permute(2, 0, 3, 1, 4)
-        mixed = scaled_dot_product_attention(query, key, value, attn_mask=seen[:, None, None])
-        states = states + self.drop(self.out(mixed.transpose(1, 2).flatten(2)))
-        return states + self.drop(self.think(self.think_norm(states)))

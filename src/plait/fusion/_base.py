@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -16,10 +17,16 @@ class Fusion(nn.Module, ABC):
     A token whose mask is false has no say in any value or gradient. A row of which no input is
     there gets a finite answer all the same.
 
+    ``INTERACTS`` says whether two inputs can act together: whether a linear head on the result can
+    learn what neither input says alone (the exclusive or of two bits). One that claims it has to
+    show it in the law tests.
+
     Args:
         inputs: The names of the inputs; tokens are taken in this order.
         width: Size of a token and of the result.
     """
+
+    INTERACTS: ClassVar[bool] = False
 
     def __init__(self, inputs: Sequence[str], width: int) -> None:
         super().__init__()

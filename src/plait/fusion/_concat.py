@@ -1,6 +1,7 @@
 """All inputs side by side."""
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -16,7 +17,8 @@ class Concat(Fusion):
 
     An input's tokens are averaged first. One that is absent is replaced by a learned vector of its
     own, so that its absence can mean something. Use it for a fixed, small number of inputs that are
-    nearly always there.
+    nearly always there. Do not use it with many: its weights grow with their number, and all those
+    of an absent input read a constant.
 
     Args:
         inputs: The names of the inputs.
@@ -32,6 +34,8 @@ class Concat(Fusion):
         >>> Concat(["a", "b"], 4)(tokens).shape
         torch.Size([2, 4])
     """
+
+    INTERACTS: ClassVar[bool] = True
 
     def __init__(self, inputs: Sequence[str], width: int) -> None:
         super().__init__(inputs, width)

@@ -14,16 +14,25 @@ class Blocks(Pretrained):
 
     Args:
         blocks: In their order.
-        pace: The share of the learning rate that they take.
+        pace: The share of the learning rate that the highest takes.
+        decay: The share of that which a block takes of the one above it.
+        norm: What the net has behind them, if anything.
 
     Shapes:
         - in and out: ``values`` float ``[batch, length, size]``, ``mask`` bool
           ``[batch, length]``.
     """
 
-    def __init__(self, blocks: Iterable[nn.Module], pace: float) -> None:
-        super().__init__(pace)
+    def __init__(
+        self,
+        blocks: Iterable[nn.Module],
+        pace: float,
+        decay: float = 1.0,
+        norm: nn.Module | None = None,
+    ) -> None:
+        super().__init__(pace, decay)
         self.blocks = nn.ModuleList(blocks)
+        self.norm = norm or nn.Identity()
 
     def forward(self, cells: Masked) -> Masked:
         """A vector for each token."""
@@ -34,4 +43,4 @@ class Blocks(Pretrained):
         seen = seen.expand(-1, 1, states.shape[1], -1)
         for block in self.blocks:
             states = block(states, seen)
-        return Masked(states, cells.mask)
+        return Masked(self.norm(states), cells.mask)

@@ -47,6 +47,11 @@ def plain_config(config: Mapping[str, Any], name: str) -> str:
             f"The encoder {name!r} should be a text encoder of one of these families: "
             f"{', '.join(FAMILIES)}. Found {family!r}. Take another one."
         )
+    return shape_only(config)
+
+
+def shape_only(config: Mapping[str, Any]) -> str:
+    """A config without all that does not belong to the shape of a net, as JSON."""
     return json.dumps(
         {
             key: value

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,16 @@ from plait._errors import ConfigError, listing
 from ._pooled import Pooling
 
 PREFIX = "hf:"
-FILES = ("config.json", "tokenizer.json", "1_Pooling/config.json", "model*.safetensors",
-         "model.safetensors.index.json")  # fmt: skip
-NEEDED = ("config.json", "tokenizer.json", "model*.safetensors")
+FILES = ("config.json", "tokenizer.json", "1_Pooling/config.json", "preprocessor_config.json",
+         "processor_config.json", "model*.safetensors", "model.safetensors.index.json")  # fmt: skip
+TEXT = {"config.json": "model and tokenizer", "tokenizer.json": "model and tokenizer"}
+PICTURE = {
+    "config.json": "model and image processor",
+    "preprocessor_config.json": "model and image processor",
+}
+"""What a folder holds beside weights, and what has to be saved to have it."""
+PROCESSOR = "processor_config.json"
+"""Where newer versions of the library write what :data:`PICTURE` names."""
 ADAPTER = "adapter_config.json"
 # The transformers library prefers these to what stands in `model.safetensors`, unasked.
 UNASKED = (ADAPTER, "shard-*-model-*-of-*.safetensors")
@@ -26,7 +34,7 @@ MEAN, CLS = "pooling_mode_mean_tokens", "pooling_mode_cls_token"
 
 @dataclass(frozen=True)
 class HfFolder:
-    """The folder of a text encoder, as the transformers library saves one.
+    """The folder of an encoder, as the transformers library saves one.
 
     Nothing in it is run: it is read as JSON, as a tokenizer and as safetensors.
 
@@ -39,25 +47,29 @@ class HfFolder:
     name: str
 
     @classmethod
-    def of(cls, encoder: str) -> "HfFolder":
+    def of(cls, encoder: str, parts: Mapping[str, str] = TEXT) -> "HfFolder":
         """The folder that ``"hf:NAME"`` means: one of that name, or else that of a hub.
 
         The hub's own cache is asked first, and its own settings say whether the network may be
         used (``HF_HUB_OFFLINE=1`` forbids it).
+
+        Args:
+            encoder: Its name, with or without the prefix.
+            parts: The files that it has to hold beside the weights: :data:`TEXT` or
+                :data:`PICTURE`.
 
         Raises:
             ConfigError: If there is none, it lacks a file, or it holds an adapter beside a model.
         """
         name = encoder.removeprefix(PREFIX)
         path = Path(name).expanduser()
-        folder = cls(path if path.is_dir() else _from_hub(name), name)
+        folder = cls(path if path.is_dir() else _from_hub(name, parts), name)
         folder._refuse_unasked()
-        for part in ("config.json", "tokenizer.json"):
-            if not (folder.path / part).is_file():
+        for part, what in parts.items():
+            if not any((folder.path / each).is_file() for each in _ways(part)):
                 raise ConfigError(
                     f"The folder of the encoder {name!r} should hold {part!r}. It does not. Save "
-                    "model and tokenizer to one folder with `save_pretrained` of the transformers "
-                    "library."
+                    f"{what} to one folder with `save_pretrained` of the transformers library."
                 )
         return folder
 
@@ -99,6 +111,19 @@ class HfFolder:
     def config(self) -> dict[str, Any]:
         """Its ``config.json``."""
         return self._json("config.json")
+
+    @property
+    def processor(self) -> dict[str, Any]:
+        """What it says of how a picture is brought to the net."""
+        if (self.path / "preprocessor_config.json").is_file():
+            return self._json("preprocessor_config.json")
+        told = self._json(PROCESSOR).get("image_processor")
+        if isinstance(told, dict):
+            return told
+        raise ConfigError(
+            f"{PROCESSOR!r} of the encoder {self.name!r} should say under 'image_processor' how "
+            "pictures are prepared. It does not. Save its image processor to the folder too."
+        )
 
     @property
     def pooling(self) -> Pooling:
@@ -176,7 +201,11 @@ class HfFolder:
         return found
 
 
-def _from_hub(name: str) -> Path:
+def _ways(part: str) -> tuple[str, ...]:
+    return (part, PROCESSOR) if part == "preprocessor_config.json" else (part,)
+
+
+def _from_hub(name: str, parts: Mapping[str, str]) -> Path:
     try:
         from huggingface_hub import snapshot_download
     except ImportError as error:
@@ -185,7 +214,8 @@ def _from_hub(name: str) -> Path:
     with suppress(OSError, ValueError):  # it is not there, or a part of it
         found = Path(snapshot_download(name, allow_patterns=wanted, local_files_only=True))
         # What another program fetched may be a few of the files, and the hub does not know.
-        if all(any(found.glob(part)) for part in NEEDED):
+        weights = any(found.glob("model*.safetensors"))
+        if weights and all(any((found / way).exists() for way in _ways(part)) for part in parts):
             return found
     try:
         return Path(snapshot_download(name, allow_patterns=wanted))

@@ -8,42 +8,69 @@ from torch import nn
 from plait._errors import ConfigError
 
 from ._hf_folder import missing_extra
-from ._hf_net import hf_net
+from ._hf_net import hf_net, hf_picture_net
 
 BLOCKS = {
     "bert": "encoder.layer",
     "camembert": "encoder.layer",
+    "clip_vision_model": "encoder.layers",
+    "deit": "layers",
+    "dinov2": "encoder.layer",
+    "dinov2_with_registers": "encoder.layer",
     "distilbert": "transformer.layer",
     "electra": "encoder.layer",
     "roberta": "encoder.layer",
+    "vit": "layers",
+    "vit_msn": "layers",
     "xlm-roberta": "encoder.layer",
 }
-"""Where the blocks are, in families whose nets end with them."""
+"""Where the blocks are, in families whose nets end with them, or with one norm behind them."""
+
+NORMS = {
+    "clip_vision_model": "post_layernorm",
+    "deit": "layernorm",
+    "dinov2": "layernorm",
+    "dinov2_with_registers": "layernorm",
+    "vit": "layernorm",
+    "vit_msn": "layernorm",
+}
+"""Where that norm is. What all of these give of a picture is then its first token."""
 
 LOOKS = ("query", "value", "q_lin", "v_lin", "q_proj", "v_proj", "query_proj", "value_proj",
-         "in_proj", "q", "v", "Wqkv")  # fmt: skip
+         "in_proj", "q", "v", "Wqkv", "qkv")  # fmt: skip
 """What the queries and values of attention are called, family by family."""
 
 RANK, SCALE = 8, 16
 
 
-def check_tune(plain: str, tune: str, encoder: str) -> None:
-    """Refuse what could not be built later, before any text is read.
+def check_tune(plain: str, tune: str, encoder: str, *, picture: bool = False) -> None:
+    """Refuse what could not be built later, before any cell is read.
 
     Args:
         plain: The shape of the net, as JSON.
         tune: ``"frozen"``, ``"last:k"``, ``"lora"`` or ``"full"``.
         encoder: What the user called it, for messages.
+        picture: Whether it is one of pictures, and not of texts.
 
     Raises:
         ConfigError: If a package is missing, there is no such net, or it cannot be tuned so.
     """
     with torch.device("meta"):  # a shape without numbers: no memory, and no random state
-        net = hf_net(plain, encoder, None)
+        net = hf_picture_net(plain, encoder, None) if picture else hf_net(plain, encoder, None)
     if tune == "lora":
-        _adapters(net, encoder)
+        check_adapters(net, encoder)
     elif tune.startswith("last:"):
         cut_off(net, tune, encoder)
+
+
+def take_norm(net: Any) -> nn.Module | None:
+    """Take the norm behind the last blocks out of a net, if it has one."""
+    if net.config.model_type not in NORMS:
+        return None
+    name = NORMS[net.config.model_type]
+    norm = net.get_submodule(name)
+    net.register_module(name, nn.Identity())
+    return norm
 
 
 def cut_off(net: Any, tune: str, encoder: str) -> list[nn.Module]:
@@ -81,13 +108,18 @@ def adapt(net: Any, encoder: str) -> None:
     Raises:
         ConfigError: If a package is missing, or there are no such queries and values.
     """
-    adapters = _adapters(net, encoder)
+    adapters = check_adapters(net, encoder)
     from peft import inject_adapter_in_model
 
     inject_adapter_in_model(adapters, net)
 
 
-def _adapters(net: Any, encoder: str) -> Any:
+def check_adapters(net: Any, encoder: str) -> Any:
+    """What the peft library has to know to adapt a net.
+
+    Raises:
+        ConfigError: If it is not installed, or there are no queries and values.
+    """
     try:
         from peft import LoraConfig
     except ImportError as error:

@@ -16,13 +16,19 @@ from plait.data._cells import is_string
 
 from ._base import STRICT, Draw, Modality
 from ._conv_encoder import ConvEncoder
+from ._hf_folder import PREFIX
 from ._pictures import Sources, decode, short_side
+from ._pretrained_picture import pretrained_picture
+from ._pretrained_picture_fit import PictureFit, encoder_files
+from ._pretrained_tune import Decay, Tune, check_options, decay_of
+from ._timm_file import TIMM
 from ._vit_encoder import ViTEncoder
 
 FEW = 2_000
 UNREAD = "pictures that cannot be read"
 TOLERATED = 100
 """One in so many pictures may be unreadable."""
+Pretrained = Annotated[str, Field(pattern=rf"^({PREFIX}|{TIMM}).")]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -33,30 +39,56 @@ class Image(Modality):
     PNG, WebP, GIF (first frame), BMP and TIFF; a picture of more than 50 megapixels or 64 MiB is
     refused before it is decoded. Up to 1 % of them may be unreadable: they count as missing.
 
+    A pretrained encoder gets the pictures at the size, cut and scale that it was trained with;
+    take one where there are less than some ten thousand pictures. A saved model holds all of it,
+    and needs its folder no more.
+
     Args:
         encoder: ``"conv"``, a small conv net, or ``"vit"``, a small vision transformer; both
             start from nothing. ``"scratch"`` is the conv net, which learns from fewer pictures.
-        size: Height and width in pixels; left out, the median of the shorter sides, at most 64.
+            ``"hf:NAME"`` is a pretrained encoder in the format of the transformers library: a
+            folder, or else a model of the hub that is in its cache or may be fetched.
+            ``"timm:NAME:PATH"`` is a net of the timm library with the weights of a file or a
+            folder, and ``"timm:NAME"`` one with those that timm fetches.
+        tune: How much of a pretrained encoder is trained: ``"frozen"`` (nothing, the default),
+            ``"last:k"`` (its last k blocks), ``"lora"`` (small matrices beside its attention) or
+            ``"full"``. What is not trained is run once for each different picture.
+        layer_decay: With ``"full"`` and ``"last:k"``, the share of the learning rate that a block
+            of a pretrained encoder takes of the one above it; left out, 0.75.
+        size: Height and width in pixels; left out, the median of the shorter sides, at most 64,
+            or the size of a pretrained encoder.
         flip: Whether a training step may see a picture mirrored.
         shift: By how much of its size a training step may see it shifted.
         rows: How many rows training has, found by :meth:`fit`.
+        fitted: What has to be known of the pretrained encoder, found by :meth:`fit`.
 
     Raises:
+        ConfigError: From :meth:`fit`, if an option does not go with the encoder, or the pretrained
+            encoder is not there or cannot be used.
         DataError: From :meth:`pack`, if paths do not exist or lead out of the data's folder, or
             too many pictures cannot be read.
     """
 
     HIDE: ClassVar[bool] = True
 
-    encoder: Literal["scratch", "conv", "vit"] = "scratch"
+    encoder: Literal["scratch", "conv", "vit"] | Pretrained = "scratch"
+    tune: Tune | None = None
+    layer_decay: Decay | None = None
     size: Annotated[int, Field(ge=8, le=1024)] | None = None
     flip: bool = True
     shift: Annotated[float, Field(ge=0, le=0.5)] = 0.06
     rows: int = 0
+    fitted: PictureFit | None = None
 
     def fit(self, table: Table) -> "Image":
-        """A copy that knows the size."""
+        """A copy that knows the size, and what has to be known of a pretrained encoder."""
         column = self.column
+        if self.encoder.startswith((PREFIX, TIMM)):
+            tune = self.tune or "frozen"
+            decay_of(tune, self.layer_decay, 1.0)
+            fitted = PictureFit.of(self.encoder, self.size, tune)
+            return replace(self, size=fitted.size, rows=len(table), fitted=fitted)
+        check_options(self.tune, self.layer_decay, self.encoder, column)
         side = self.size or min(64, short_side(Sources.of(table[column], column, table.root)))
         if not side:
             raise DataError(
@@ -71,7 +103,12 @@ class Image(Modality):
             raise self.unfitted()
         column = self.column
         sources = Sources.of(table[column], column, table.root)
-        pixels, there, wrong = decode(sources, self.size)
+        if self.fitted is None:
+            pixels, there, wrong = decode(sources, self.size)
+        else:
+            pixels, there, wrong = decode(
+                sources, self.size, self.fitted.edge, self.fitted.resample
+            )
         missing = sum(item is None for item in sources.items)
         notes = [Note(column, "missing", missing)] if missing else []
         if wrong:
@@ -100,13 +137,14 @@ class Image(Modality):
         )
 
     def files(self, table: Table) -> list[Path]:
-        """The pictures that are named by a path, each once."""
+        """The pictures that are named by a path, each once, and those of a pretrained encoder."""
         cells = table[self.column]
+        own = encoder_files(self.encoder) if self.encoder.startswith((PREFIX, TIMM)) else []
         if table.root is None or not is_string(cells.type):
-            return []
+            return own
         # As they are written: a link on the way may be made to lead elsewhere.
         named = cells.drop_null().unique().to_pylist()
-        return [table.root / text for text in named if text.strip()]
+        return own + [table.root / text for text in named if text.strip()]
 
     def augment(self, cells: Masked, draw: Draw) -> Masked:
         """Some pictures mirrored, all shifted a little, edges repeated."""
@@ -124,13 +162,22 @@ class Image(Modality):
         return Masked(pixels, cells.mask)
 
     def build(self, width: int) -> nn.Module:
-        """A :class:`ConvEncoder` or a :class:`ViTEncoder`."""
+        """A :class:`ConvEncoder`, a :class:`ViTEncoder`, or the pretrained encoder."""
         if not self.rows or self.size is None:
             raise self.unfitted()
-        if self.encoder == "vit":
-            return ViTEncoder(self.size, width)
         # A few hundred pictures are learned by heart; there a smaller net that starts softly.
         small = self.rows < FEW
+        if self.fitted is not None:
+            return pretrained_picture(
+                self.fitted,
+                self.encoder,
+                self.tune or "frozen",
+                self.layer_decay,
+                width,
+                small=small,
+            )
+        if self.encoder == "vit":
+            return ViTEncoder(self.size, width)
         return ConvEncoder(width, small=small)
 
 

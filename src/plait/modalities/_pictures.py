@@ -113,8 +113,20 @@ def short_side(sources: Sources, most: int = 64) -> int:
     return int(np.median(sides)) if sides else 0
 
 
-def decode(sources: Sources, size: int) -> tuple[np.ndarray, np.ndarray, list[int]]:
+def decode(
+    sources: Sources,
+    size: int,
+    edge: int | None = None,
+    resample: int = Pillow.Resampling.BILINEAR,
+) -> tuple[np.ndarray, np.ndarray, list[int]]:
     """All pictures at one size, decoded by several threads.
+
+    Args:
+        sources: Where they are.
+        size: Height and width.
+        edge: How many pixels the shorter side would have, of which the middle is cut out; None
+            squeezes the whole picture to a square.
+        resample: Pillow's number of the filter.
 
     Returns:
         uint8 ``[rows, 3, size, size]``, which rows have a picture, and the numbers of the rows
@@ -127,7 +139,7 @@ def decode(sources: Sources, size: int) -> tuple[np.ndarray, np.ndarray, list[in
         item = sources.items[row]
         if item is not None:
             try:
-                pixels[row] = _pixels(item, size)
+                pixels[row] = _pixels(item, size, edge, resample)
                 there[row] = True
             except UNREADABLE:
                 pass  # counted below
@@ -159,9 +171,9 @@ def _open(item: Path | bytes) -> Pillow.Image:
     return picture
 
 
-def _pixels(item: Path | bytes, size: int) -> np.ndarray:
+def _pixels(item: Path | bytes, size: int, edge: int | None, resample: int) -> np.ndarray:
     with _open(item) as picture:
-        picture.draft("RGB", (size, size))
+        picture.draft("RGB", (edge or size, edge or size))
         upright = ImageOps.exif_transpose(picture)
         if upright.mode in ("I", "F"):
             # Pillow would cut these to 0 .. 255, which leaves all white or all black.
@@ -172,6 +184,21 @@ def _pixels(item: Path | bytes, size: int) -> np.ndarray:
             white = Pillow.new("RGBA", upright.size, "white")
             upright = Pillow.alpha_composite(white, upright.convert("RGBA"))
         rgb = upright.convert("RGB").resize(
-            (size, size), Pillow.Resampling.BILINEAR, reducing_gap=2
+            (size, size),
+            Pillow.Resampling(resample),
+            box=_middle(upright.size, size, edge) if edge else None,
+            reducing_gap=2,
         )
         return np.asarray(rgb).transpose(2, 0, 1)
+
+
+def _middle(sides: tuple[int, int], size: int, edge: int) -> tuple[float, float, float, float]:
+    """Where the middle lies, of a picture whose shorter side would be brought to some pixels.
+
+    It is cut between whole pixels of the smaller picture, as the transformers library cuts it.
+    """
+    short = min(sides)
+    small = [edge if side == short else int(edge * side / short) for side in sides]
+    starts = [(side - size) // 2 for side in small]
+    x, y = (side / pixels for side, pixels in zip(sides, small, strict=True))
+    return starts[0] * x, starts[1] * y, (starts[0] + size) * x, (starts[1] + size) * y

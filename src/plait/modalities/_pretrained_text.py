@@ -9,22 +9,28 @@ from ._hf_net import hf_net
 from ._hf_tune import adapt, cut_off
 from ._pooled import Pooled
 from ._pretrained_fit import PretrainedFit
+from ._pretrained_tune import LORA_PACE, PACE, decay_of
 from ._projection import Projection
 from ._staged import Staged
+from ._static_folder import STATIC
+from ._static_net import static_net
 from ._text_net import TextNet
 from ._without_weights import weights_left_out
 
-PACE, LORA_PACE = 0.025, 1.0
-"""Of the usual rate for what starts from nothing: 5e-5 for pretrained weights, 2e-3 for LoRA."""
+DECAY = 0.95
+"""The usual share of the rate that a block takes of the one above it, in nets for text."""
 
 
-def pretrained_text(fitted: PretrainedFit, encoder: str, tune: str, width: int) -> nn.Module:
+def pretrained_text(
+    fitted: PretrainedFit, encoder: str, tune: str, decay: float | None, width: int
+) -> nn.Module:
     """A pretrained encoder, from the tokens of a text to one token of the model.
 
     Args:
         fitted: What :class:`~plait.Text` knows of it.
         encoder: Where its weights are.
         tune: ``"frozen"``, ``"last:k"``, ``"lora"`` or ``"full"``.
+        decay: The share of the rate that a block takes of the one above it; None for the usual.
         width: Size of a token of the model.
 
     Returns:
@@ -34,8 +40,13 @@ def pretrained_text(fitted: PretrainedFit, encoder: str, tune: str, width: int) 
         ConfigError: If a package is missing, the weights are not those that were fitted, or the
             encoder cannot be tuned so.
     """
-    net = hf_net(fitted.config, encoder, None if weights_left_out() else fitted.digest)
-    reader = TextNet(net, int(net.config.pad_token_id or 0), LORA_PACE if tune == "lora" else PACE)
+    digest = None if weights_left_out() else fitted.digest
+    share = decay_of(tune, decay, DECAY)
+    if encoder.startswith(STATIC):
+        return _static(fitted, encoder, tune, digest, width)
+    net = hf_net(fitted.config, encoder, digest)
+    pace = LORA_PACE if tune == "lora" else PACE
+    reader = TextNet(net, int(net.config.pad_token_id or 0), pace, share)
     pooled, last = Pooled(fitted.pooling), Projection(int(net.config.hidden_size), width)
     if tune == "full":
         return nn.Sequential(reader, pooled, last)
@@ -44,9 +55,19 @@ def pretrained_text(fitted: PretrainedFit, encoder: str, tune: str, width: int) 
         return nn.Sequential(reader, pooled, last)
     if tune == "frozen":
         return Staged(nn.Sequential(reader, pooled), last, _about(fitted, fitted.pooling))
-    blocks = Blocks(cut_off(net, tune, encoder), PACE)
+    blocks = Blocks(cut_off(net, tune, encoder), PACE, share)
     tuned = nn.Sequential(blocks, pooled, last)
     return Staged(reader, tuned, _about(fitted, None))
+
+
+def _static(
+    fitted: PretrainedFit, encoder: str, tune: str, digest: str | None, width: int
+) -> nn.Module:
+    reader = static_net(fitted.config, encoder, digest)
+    pooled, last = Pooled("mean"), Projection(reader.rows.embedding_dim, width)
+    if tune == "full":
+        return nn.Sequential(reader, pooled, last)
+    return Staged(nn.Sequential(reader, pooled), last, json.dumps({"config": fitted.config}))
 
 
 def _about(fitted: PretrainedFit, pooling: str | None) -> str:

@@ -79,7 +79,7 @@ class Staged(nn.Module):
         It does where ``about`` is given, or all of the still part is of packages with versions.
         """
         rooms = {type(each).__module__.partition(".")[0] for each in self._parts}
-        return bool(self.about) or rooms <= {"plait", "torch", "transformers", "peft"}
+        return bool(self.about) or rooms <= {"plait", "torch", "transformers", "peft", "timm"}
 
     @property
     def _parts(self) -> list[nn.Module]:

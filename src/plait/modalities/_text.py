@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,9 @@ from ._hf_folder import PREFIX, HfFolder
 from ._ngrams import BUCKETS, document_counts, ngrams
 from ._pretrained_fit import PretrainedFit, frame
 from ._pretrained_text import pretrained_text
+from ._pretrained_tune import Decay, Tune, check_options, decay_of
+from ._static_folder import STATIC, StaticFolder
+from ._static_net import static_fit
 from ._text_encoder import TextEncoder
 from ._text_fit import TextFit
 from ._text_shortcut import TextShortcut, rarities
@@ -31,8 +34,7 @@ CHUNK = 10_000
 LONG = 16
 UNKNOWN, UNKNOWN_ID = "[UNK]", 1
 Share = Annotated[float, Field(ge=0, lt=1)]
-Pretrained = Annotated[str, Field(pattern=rf"^{PREFIX}.")]
-Tune = Annotated[str, Field(pattern=r"^(frozen|lora|full|last:[1-9]\d{0,3})$")]
+Pretrained = Annotated[str, Field(pattern=rf"^({PREFIX}|{STATIC}).")]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -51,10 +53,16 @@ class Text(Modality):
             text; both start from nothing. ``"scratch"`` takes the transformer from 100,000 texts
             on. ``"hf:NAME"`` is a pretrained encoder in the format of the transformers library: a
             folder, or else a model of the hub that is in its cache or may be fetched.
+            ``"static:FOLDER"`` is a table of token vectors (as model2vec, sentence-transformers
+            and wordllama save them), of which a text gets the mean: some hundred times as fast,
+            and deaf to the order of words.
         max_length: Tokens beyond this many are cut off, and counted.
         tune: How much of a pretrained encoder is trained: ``"frozen"`` (nothing, the default),
             ``"last:k"`` (its last k blocks), ``"lora"`` (small matrices beside its attention) or
-            ``"full"``. What is not trained is run once for each different text.
+            ``"full"``. What is not trained is run once for each different text. Token vectors
+            know ``"frozen"`` and ``"full"``.
+        layer_decay: With ``"full"`` and ``"last:k"``, the share of the learning rate that a block
+            of a pretrained encoder takes of the one above it; left out, 0.95.
         vocabulary: How many different tokens there may be, padding and the unknown one included.
         longest: How many tokens a run of the shortcut has at most; 0 leaves the shortcut out.
         least: In how many texts a run has to occur to be known.
@@ -76,16 +84,21 @@ class Text(Modality):
         ([True, False, True], 0)
     """
 
-    SEEN: ClassVar[int | None] = 60_000
-
     encoder: Literal["scratch", "bag", "transformer"] | Pretrained = "scratch"
     max_length: PositiveInt = 128
     tune: Tune | None = None
+    layer_decay: Decay | None = None
     vocabulary: Annotated[int, Field(ge=2)] = 16_000
     longest: NonNegativeInt = 2
     least: PositiveInt = 2
     forget: Share | None = None
     fitted: TextFit | PretrainedFit | None = None
+
+    @property
+    def SEEN(self) -> int | None:  # noqa: N802  # ty: ignore[incompatible-property-override]
+        """60,000 rows; a frozen encoder learns nothing by heart, and what is behind it little."""
+        pretrained = self.encoder.startswith((PREFIX, STATIC))
+        return None if pretrained and self.tune in (None, "frozen") else 60_000
 
     def fit(self, table: Table) -> "Text":
         """A copy with a tokenizer trained on the texts, and the runs that are frequent enough."""
@@ -96,18 +109,14 @@ class Text(Modality):
                 f"The input {column!r} should hold text. Found none: every cell is empty. "
                 "Leave the column out."
             )
-        if self.encoder.startswith(PREFIX):
+        if self.encoder.startswith((PREFIX, STATIC)):
             return replace(self, fitted=self._pretrained())
-        if self.tune:
-            raise ConfigError(
-                f"`tune` should be left out for the encoder {self.encoder!r} of {column!r}: it "
-                f"starts from nothing, and all of it is trained. Got {self.tune!r}. Leave it out, "
-                f"or take a pretrained encoder: '{PREFIX}FOLDER'."
-            )
+        check_options(self.tune, self.layer_decay, self.encoder, column)
         tokenizer = _trained(cells, self.vocabulary)
         known = len(cells) - cells.null_count
         fitted = TextFit(tokenizer.to_str(), tokenizer.get_vocab_size(), known)
         packed = replace(self, fitted=fitted).pack(table).cells
+        assert isinstance(packed, Ragged)
         fitted = replace(fitted, length=len(packed.values) / known)
         found = replace(self, fitted=fitted)
         if not self.longest:
@@ -130,7 +139,11 @@ class Text(Modality):
                     f"`{name}` should be left out for a pretrained encoder, which has a vocabulary "
                     f"of its own and no shortcut. Got {getattr(self, name)!r}."
                 )
-        return PretrainedFit.of(self.encoder, self.max_length, self.tune or "frozen")
+        tune = self.tune or "frozen"
+        decay_of(tune, self.layer_decay, 1.0)
+        if self.encoder.startswith(STATIC):
+            return static_fit(self.encoder, tune)
+        return PretrainedFit.of(self.encoder, self.max_length, tune)
 
     def pack(self, table: Table) -> Packed:
         """Numbers of tokens: int64, ragged over ``[rows]``."""
@@ -163,9 +176,9 @@ class Text(Modality):
 
     def files(self, table: Table) -> list[Path]:
         """Those of a pretrained encoder."""
-        if not self.encoder.startswith(PREFIX):
-            return []
-        return HfFolder.of(self.encoder).files
+        if self.encoder.startswith(STATIC):
+            return StaticFolder.of(self.encoder).files
+        return HfFolder.of(self.encoder).files if self.encoder.startswith(PREFIX) else []
 
     def augment(self, cells: Masked, draw: Draw) -> Masked:
         """Some tokens seen as unknown, so that no single word is relied on.
@@ -187,7 +200,8 @@ class Text(Modality):
         if self.fitted is None:
             raise self.unfitted()
         if isinstance(self.fitted, PretrainedFit):
-            return pretrained_text(self.fitted, self.encoder, self.tune or "frozen", width)
+            tune = self.tune or "frozen"
+            return pretrained_text(self.fitted, self.encoder, tune, self.layer_decay, width)
         ordered = self.encoder == "transformer" or (
             self.encoder == "scratch" and self.fitted.rows >= 100_000
         )

@@ -14,14 +14,15 @@ class TextNet(Pretrained):
         net: Takes ``input_ids`` and ``attention_mask``, gives ``last_hidden_state``.
         padding: The token that stands where the mask is false.
         pace: The share of the learning rate that its trained weights take.
+        decay: The share of that which a block takes of the one above it.
 
     Shapes:
         - in: ``values`` int64 ``[batch, length]``, ``mask`` bool ``[batch, length]``.
         - out: ``values`` float ``[batch, length, size]``, ``mask`` bool ``[batch, length]``.
     """
 
-    def __init__(self, net: nn.Module, padding: int, pace: float) -> None:
-        super().__init__(pace)
+    def __init__(self, net: nn.Module, padding: int, pace: float, decay: float = 1.0) -> None:
+        super().__init__(pace, decay)
         self.net = net
         self.padding = padding
 

@@ -40,11 +40,20 @@ class Vector(Modality):
 
     def fit(self, table: Table) -> "Vector":
         """A copy that knows the mean and the spread of each entry."""
-        matrix, there, _ = vectors(self._lists(table))
+        cells = self._lists(table)
+        matrix, there, _ = vectors(cells)
         if not there.any() or not matrix.shape[1]:
             raise DataError(
                 f"The input {self.column!r} should hold vectors. Found none that is whole and "
                 "finite. Leave the column out, or fill it."
+            )
+        length = matrix.shape[1]
+        odd = _of_another_length(cells, length)
+        if 2 * len(odd) > len(cells) - cells.null_count:
+            raise DataError(
+                f"The vectors of {self.column!r} should be of one length. The most frequent, "
+                f"{length}, is that of fewer than half. {_few(cells, odd, table)}. Leave the "
+                "column out, or make them alike."
             )
         known = matrix[there].astype(np.float64)
         std = known.std(0)
@@ -57,16 +66,18 @@ class Vector(Modality):
             raise self.unfitted()
         column = self.column
         cells = self._lists(table)
-        lengths = pc.list_value_length(cells)
-        fits = pc.fill_null(pc.equal(lengths, len(self.mean)), False)
-        odd = np.flatnonzero(pc.and_(cells.is_valid(), pc.invert(fits)))
-        if len(odd) and not pc.any(fits).as_py():
+        odd = _of_another_length(cells, len(self.mean))
+        if len(odd) and len(odd) == len(cells) - cells.null_count:
             raise DataError(
                 f"The vectors of {column!r} should be {len(self.mean)} long, as in training. "
-                f"Found {lengths[int(odd[0])]}."
+                f"{_few(cells, odd, table)}. Make them with the same model as those of training."
             )
+        fits = np.ones(len(cells), bool)
+        fits[odd] = False
         # Of another length than in training: whatever else is in the table has no say in it.
-        matrix, there, wrong = vectors(pc.if_else(fits, cells, pa.scalar(None, cells.type)))
+        matrix, there, wrong = vectors(
+            pc.if_else(pa.array(fits), cells, pa.scalar(None, cells.type))
+        )
         if not there.any():
             matrix = np.zeros((len(table), len(self.mean)), np.float32)
         scaled = ((matrix - np.array(self.mean)) / np.array(self.std)).clip(-FAR, FAR)
@@ -99,6 +110,19 @@ class Vector(Modality):
                 f"Found {cells.type}."
             )
         return cells
+
+
+def _of_another_length(cells: pa.Array, length: int) -> np.ndarray:
+    """The rows whose list is not of this length."""
+    fits = pc.fill_null(pc.equal(pc.list_value_length(cells), length), True)
+    return np.flatnonzero(pc.invert(fits))
+
+
+def _few(cells: pa.Array, odd: np.ndarray, table: Table) -> str:
+    """The lengths of some lists, with their rows."""
+    lengths = pc.list_value_length(cells).take(pa.array(odd[:5])).to_pylist()
+    few = [f"{n} in row {row}" for n, row in zip(lengths, table.numbers(odd[:5]), strict=True)]
+    return f"Found {', '.join(few)}{', ...' * (len(odd) > 5)}"
 
 
 class VectorEncoder(nn.Module):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -53,19 +54,28 @@ def key_of(data: Source, valid: Source | None, choices: Choices) -> str | None:
 def _plain(part: Any) -> Any:
     if isinstance(part, Modality | Task):
         kind = type(part)
-        if not kind.__module__.startswith("plait."):
-            raise TypeError(kind)
+        _ours(part)
         return [kind.__name__, _options(TypeAdapter(kind).dump_python(part, mode="json"))]
     if isinstance(part, Mapping):
         return _options(part)
     return _worded(part) if isinstance(part, str) else _same(part)
 
 
+def _ours(part: Any) -> None:
+    if not type(part).__module__.startswith("plait."):
+        raise TypeError(type(part))
+    for each in fields(part):  # a modality may hold another
+        if isinstance(getattr(part, each.name), Modality):
+            _ours(getattr(part, each.name))
+
+
 def _options(options: Mapping[str, Any]) -> dict[str, Any]:
-    # A colon means a class of the user's, or an encoder, in these two and in no other.
+    # A colon means a class of the user's, or an encoder, in these three and in no other.
     return {
         str(name): _worded(value)
-        if name in ("type", "encoder") and isinstance(value, str)
+        if name in ("type", "encoder", "of") and isinstance(value, str)
+        else _options(value)
+        if isinstance(value, Mapping)
         else _same(value)
         for name, value in options.items()
     }

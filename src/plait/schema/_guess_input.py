@@ -1,10 +1,13 @@
 """What an input column seems to be."""
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from plait.data._cells import is_bytes, is_list, is_number, is_string, is_time, numbers, texts
+from plait.modalities._geo_read import is_latitude, is_longitude
 
 from ._guess import (
     CODE,
@@ -21,7 +24,9 @@ from ._guess import (
     separator_of,
     words,
 )
+from ._guess_sounds import are_sounds
 
+MOVING = re.compile(r"(^|[^a-z])(frames?|videos?|clips?|gifs?)([^a-z]|$)")
 COUNTS = "it counts the rows"
 
 
@@ -44,8 +49,10 @@ def guess_input(name: str, column: pa.Array) -> Guess:
         return Guess("ignore", "every cell is empty")
     kind = cells.type
     if is_list(kind):
-        return _guess_list(known)
+        return _guess_list(name, known)
     if is_bytes(kind):
+        if are_sounds(cells):
+            return Guess("Audio", "bytes that begin like a sound")
         if are_pictures(cells):
             return Guess("Image", "bytes that begin like a picture")
         return Guess("ignore", "bytes of an unknown kind")
@@ -64,20 +71,50 @@ def guess_input(name: str, column: pa.Array) -> Guess:
     if pa.types.is_boolean(kind):
         return Guess("Categorical", "yes and no")
     if is_number(kind) or are_numbers(cells):
+        if (is_latitude(name) or is_longitude(name)) and _is_degrees(name, column):
+            half = "latitude" if is_latitude(name) else "longitude"
+            return Guess("Geo", f"degrees, and the name says {half}; alone it is a number")
         return _guess_number(name, column, distinct)
     return _guess_text(name, cells, text, distinct)
 
 
-def _guess_list(known: pa.Array) -> Guess:
+def _guess_list(name: str, known: pa.Array) -> Guess:
     entry = known.type.value_type
-    if is_string(entry):
-        return Guess("Tags", "a list of names in each cell")
+    if is_string(entry) or is_bytes(entry):
+        return _guess_bag(name, known.flatten().drop_null())
     if is_number(entry):
         lengths = pc.list_value_length(known).unique()
         if len(lengths) == 1 and lengths[0].as_py() > 0:
             return Guess("Vector", f"lists of {lengths[0]} numbers")
         return Guess("ignore", "lists of numbers that differ in length")
+    if is_list(entry) and is_number(entry.value_type):
+        return Guess("Series", "lists of numbers at each point of time")
+    if pa.types.is_struct(entry) and {"time", "variable"} & {each.name for each in entry}:
+        return Guess("Series", "lists of measurements with their time or their name")
     return Guess("ignore", f"lists of {entry}")
+
+
+def _guess_bag(name: str, items: pa.Array) -> Guess:
+    if are_sounds(items):
+        form = "paths" if is_string(items.type) else "bytes"
+        return Guess("Bag", f"lists of the {form} of sounds", (("of", "Audio"),))
+    if are_pictures(items):
+        form = "paths" if is_string(items.type) else "bytes"
+        if MOVING.search(words(name)):
+            return Guess("Video", f"lists of the {form} of pictures, and the name says video")
+        return Guess("Bag", f"lists of the {form} of pictures", (("of", "Image"),))
+    if is_bytes(items.type):
+        return Guess("ignore", "lists of bytes of an unknown kind")
+    if average_words(items) >= 3:
+        return Guess("Bag", "lists of texts", (("of", "Text"),))
+    return Guess("Tags", "a list of names in each cell")
+
+
+def _is_degrees(name: str, column: pa.Array) -> bool:
+    lowest, highest = (-90, 90) if is_latitude(name) else (-180, 360)
+    values = numbers(column)[0]
+    values = values[np.isfinite(values)]
+    return len(values) > 0 and bool(lowest <= values.min() and values.max() <= highest)
 
 
 def _constant(column: pa.Array) -> bool:
@@ -115,6 +152,8 @@ def _guess_number(name: str, column: pa.Array, distinct: int) -> Guess:
 def _guess_text(name: str, cells: pa.Array, text: pa.Array, distinct: int) -> Guess:
     if are_pictures(text):
         return Guess("Image", "paths of pictures")
+    if are_sounds(text):
+        return Guess("Audio", "paths of sounds")
     if are_dates(cells):
         return Guess("Datetime", "text that holds dates")
     separator = separator_of(cells)

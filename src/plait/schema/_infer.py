@@ -14,9 +14,15 @@ from plait.tasks import Task
 
 from ._guess import separator_of
 from ._guess_input import COUNTS, guess_input
+from ._guess_places import places
 from ._guess_target import guess_target
 
-GROUPS = {"Numeric": "numbers", "Categorical": "categories", "Datetime": "dates"}
+GROUPS = {
+    "Numeric": "numbers",
+    "Categorical": "categories",
+    "Datetime": "dates",
+    "Geo": "location",
+}
 """Modalities that take many columns at once, and what such a group is called."""
 
 Part = TypeVar("Part", Modality, Task)
@@ -62,7 +68,8 @@ def infer_inputs(
 ) -> tuple[dict[str, Modality], dict[str, str]]:
     """Inputs from the columns that are not taken, and the columns left out with the reason.
 
-    Columns of numbers become one input, columns of categories another, dates a third.
+    Columns of numbers become one input, columns of categories another, dates a third; a latitude
+    and a longitude become one.
     """
     declared = {n: w for n, wish in wishes.items() if (w := _declared(n, wish))}
     spoken = {column for name, part in declared.items() for column in part.columns or (name,)}
@@ -77,7 +84,8 @@ def infer_inputs(
             if column not in spoken and column not in taken:
                 ignored[column] = "another input bears its name"
             continue
-        if column in taken or column in spoken:
+        # What another input reads is not guessed once more, but it may be asked for twice.
+        if column in taken or (column in spoken and wishes.get(column) in (None, "ignore")):
             continue
         kind, options = _wish(wishes.get(column))
         if options.pop("ignore", False) or kind == "ignore":
@@ -95,13 +103,17 @@ def infer_inputs(
             groups.setdefault(kind, []).append(column)
         else:
             inputs[column] = make(modalities, Modality, kind, options, f"the input {column!r}")
-    _check_groups(table, wishes, groups)
-    if not inputs and not groups and not declared:
+    pairs, alone = places(groups.pop("Geo", []))
+    if alone:
+        numeric = {*groups.get("Numeric", []), *alone}
+        groups["Numeric"] = [column for column in table.names if column in numeric]
+    _check_groups(table, wishes, {**groups, **({"Geo": pairs} if pairs else {})})
+    if not inputs and not groups and not pairs and not declared:
         # A column that counts the rows says little, but more than nothing.
         counting = [column for column, why in ignored.items() if why == COUNTS]
         groups |= {"Numeric": counting} if counting else {}
         ignored = {column: why for column, why in ignored.items() if column not in counting}
-    for kind, columns in groups.items():
+    for kind, columns in [*groups.items(), *(("Geo", pair) for pair in pairs)]:
         name = GROUPS[kind]
         # A wish for the group reaches it whatever it comes to be called.
         wish = wishes.get(name) if name not in table else None

@@ -228,4 +228,4 @@ def _built(
         raise ArtifactError(f"A saved schema should name classes only. Found {name!r}.")
     made = own[name] if name in own else find(package, kind, name)
     options = {key: value for key, value in plain.items() if key != "type"}
-    return TypeAdapter(made).validate_python(options)
+    return TypeAdapter(made).validate_python(options, context=dict(own))

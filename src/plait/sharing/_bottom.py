@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from plait.data import Masked
+
 from ._base import Sharing
 
 
@@ -12,7 +14,7 @@ class Bottom(Sharing):
     """One residual network for all tasks (hard parameter sharing, the default).
 
     Use it unless tasks are known to pull apart: it is the cheapest, and hard to beat on related
-    tasks.
+    tasks. Not when one task's gain is another one's loss, and a linear head each is too little.
 
     Args:
         tasks: The names of the tasks.
@@ -21,7 +23,7 @@ class Bottom(Sharing):
         dropout: Share of hidden units that are dropped in training.
 
     Shapes:
-        - in: float ``[batch, width]``.
+        - in: float ``[batch, width]``; tokens are not looked at.
         - out: the same float ``[batch, width]`` for every task.
 
     Source:
@@ -54,7 +56,7 @@ class Bottom(Sharing):
         self.norm = nn.LayerNorm(width)
 
     def forward(
-        self, features: Float[Tensor, "batch width"]
+        self, features: Float[Tensor, "batch width"], tokens: Masked | None = None
     ) -> dict[str, Float[Tensor, "batch width"]]:
         """The same features for every task."""
         for block in self.blocks:

@@ -67,7 +67,9 @@ class MultiLabel(Task):
         if not known:
             raise self.unlabeled()
         named = replace(self, classes=tuple(known), kind=kind)
-        labels = named.pack(table).cells.values[torch.from_numpy(there)]
+        packed = named.pack(table).cells
+        assert isinstance(packed, Masked), "labels are packed dense"
+        labels = packed.values[torch.from_numpy(there)]
         return replace(named, frequencies=tuple(labels.double().mean(0).tolist()))
 
     def pack(self, table: Table) -> Packed:

@@ -2,11 +2,19 @@
 
 from ._augment import augment as augment
 from ._callback import Callback as Callback
-from ._history import Epoch as Epoch, History as History
+from ._history import (
+    Epoch as Epoch,
+    History as History,
+    best_alone as best_alone,
+    mean as mean,
+)
 from ._keep import keep as keep
 from ._loader import Loader as Loader
 from ._outputs import outputs as outputs
+from ._pretrain import pretrain as pretrain
+from ._pretraining import Pretraining as Pretraining
 from ._progress import Progress as Progress
+from ._scores import scores as scores
 from ._settings import Training as Training
 from ._step import task_losses as task_losses, train_step as train_step
 from ._steps import steps as steps

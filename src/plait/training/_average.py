@@ -51,6 +51,7 @@ class Average(AveragedModel):
             for averaged, current in zip(self.module.modules(), followed.modules(), strict=True)
             for name, _ in current.named_buffers(recurse=False)
         ]
+        self.seen: list[tuple[Tensor | None, int]] = [(None, 0)] * len(self.places)
         self.frozen = [pair for pair in self.pairs if not pair[1].requires_grad]
         self.moving = [pair for pair in self.pairs if pair[1].requires_grad]
 
@@ -64,8 +65,13 @@ class Average(AveragedModel):
             keep = min(self.share, (1 + steps) / (10 + steps))
             for averaged, current in self._groups():
                 torch._foreach_lerp_(averaged, current, 1 - keep)
-        for averaged, current, name in self.places:
-            averaged.get_buffer(name).copy_(current.get_buffer(name))
+        for place, (averaged, current, name) in enumerate(self.places):
+            buffer = current.get_buffer(name)
+            known, version = self.seen[place]
+            # The tables of a pretrained encoder never change: they are not copied at every step.
+            if known is not buffer or version != buffer._version:
+                averaged.get_buffer(name).copy_(buffer)
+                self.seen[place] = (buffer, buffer._version)
         self.n_averaged += 1
 
     def thaw(self) -> None:

@@ -1,7 +1,7 @@
 """What happened, epoch by epoch."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -51,6 +51,10 @@ class History:
         parts: Into how many parts a batch was cut at last: more than was asked for where memory
             ran out.
         compilations: How often the model was compiled; more than once or twice is too often.
+        together: The validation score of each task from all inputs, where inputs were tried alone.
+        alone: The same from each input alone.
+        kept: The one input that the model looks at, where it was allowed to fall back and did.
+        pretraining: The mean loss of each epoch of pre-training, where there was one.
     """
 
     epochs: tuple[Epoch, ...]
@@ -59,7 +63,46 @@ class History:
     seconds: float
     parts: int = 1
     compilations: int = 0
+    together: Mapping[str, float] = field(default_factory=dict)
+    alone: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    kept: str | None = None
+    pretraining: tuple[float, ...] = ()
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """Plain mappings for a log: first the epochs of pre-training, then those of training."""
+        before = [
+            {"stage": "pretraining", "epoch": number, "loss": loss}
+            for number, loss in enumerate(self.pretraining, 1)
+        ]
+        return [*before, *(each.to_dict() for each in self.epochs)]
+
+    @property
+    def verdict(self) -> str:
+        """One sentence, if an input alone was better on the validation rows than all together."""
+        best = best_alone(self.alone)
+        if best is None or mean(self.alone[best]) <= mean(self.together):
+            return ""
+        return (
+            f"The input {best!r} alone scores {mean(self.alone[best]):.4f} on the validation rows, "
+            f"all inputs together {mean(self.together):.4f}: "
+            + (
+                "it alone is kept."
+                if self.kept
+                else "leave the others out, or allow it with `training.fall_back`."
+            )
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain mappings and lists, for JSON."""
         return {**vars(self), "epochs": [each.to_dict() for each in self.epochs]}
+
+
+def best_alone(alone: Mapping[str, Mapping[str, float]]) -> str | None:
+    """The input with the highest mean score; None where none was tried."""
+    return max(alone, key=lambda name: mean(alone[name])) if alone else None
+
+
+def mean(scores: Mapping[str, float]) -> float:
+    """The mean over the tasks."""
+    return sum(scores.values()) / max(len(scores), 1)

@@ -9,9 +9,11 @@ from jaxtyping import Int64
 from torch import Tensor, nn
 
 from plait._model import Model
-from plait.data import Masked, Note, Pack, Ragged, Repeated, merged
+from plait.data import Bagged, Masked, Note, Pack, Ragged, Repeated, merged
 from plait.data._distinct import digests, distinct
 from plait.modalities import Staged
+from plait.modalities._bag_encoder import BagEncoder
+from plait.modalities._video_encoder import VideoEncoder
 
 from ._kept_cells import KeptCells
 from ._kept_store import KeptStore, tidy
@@ -62,12 +64,16 @@ def keep(
         >>> keep(Model(schema, width=8), pack).inputs == pack.inputs  # nothing to keep
         True
     """
-    inputs: dict[str, Masked | Ragged | Repeated] = dict(pack.inputs)
+    inputs: dict[str, Masked | Ragged | Repeated | Bagged] = dict(pack.inputs)
     notes = list(pack.notes)
     for name, encoder in zip(model.inputs, model.encoders, strict=True):
         cells = inputs[name]
-        if isinstance(encoder, Staged) and isinstance(cells, Masked | Ragged) and len(cells):
-            inputs[name], told = _kept(encoder, cells, name, cache, device, on_rows, most)
+        # Of a bag, it is the items that are run, each once.
+        each = encoder.each if isinstance(encoder, BagEncoder | VideoEncoder) else encoder
+        items = cells.cells if isinstance(cells, Bagged) else cells
+        if isinstance(each, Staged) and isinstance(items, Masked | Ragged) and len(items):
+            items, told = _kept(each, items, name, cache, device, on_rows, most)
+            inputs[name] = Bagged(items, cells.offsets) if isinstance(cells, Bagged) else items
             notes += told
     if cache and limit is not None:
         tidy(cache, limit)

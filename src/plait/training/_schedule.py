@@ -37,7 +37,7 @@ def parameter_groups(modules: Iterable[nn.Module], weight_decay: float) -> list[
     for root in modules:
         for module in root.modules():
             if isinstance(module, Pretrained):
-                paces |= dict.fromkeys(map(id, module.parameters()), module.pace)
+                paces |= module.paces()
             looked_up = isinstance(module, nn.Embedding | nn.EmbeddingBag)
             for parameter in module.parameters(recurse=False):
                 matrix = parameter.ndim > 1 and not looked_up

@@ -41,6 +41,11 @@ class Training:
         precision: ``"float32"``, ``"bfloat16"`` (automatic mixed precision), or ``"auto"``:
             bfloat16 on a GPU that has it.
         device: ``"auto"`` takes a CUDA GPU, else Apple's, else the processor.
+        guard: Whether inputs are tried alone at the end, on the validation rows, to see that all of
+            them together are at least as good. ``"views"`` asks the trained model, with the
+            others hidden; ``"models"`` trains a model for each input, which takes as much longer
+            and is the honest comparison; ``"off"`` does neither. The history says what was found.
+        fall_back: Whether the best input alone is kept where it is better than all of them.
         compile: Whether the training steps run a compiled form of the model, which takes minutes
             to make. It may pay in long trainings on a GPU; on the processor it was slower
             where it was tried. The model that is evaluated and saved stays the plain one.
@@ -64,6 +69,8 @@ class Training:
     bucket: bool = True
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     device: str = "auto"
+    guard: Literal["off", "views", "models"] = "views"
+    fall_back: bool = False
     compile: bool = False
 
     @property

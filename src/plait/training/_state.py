@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from plait._errors import NonFiniteError
 from plait.balancing import Balancer
 from plait.data import Batch
+from plait.modality_balancing import ModalityBalancer
 from plait.schema import Schema
 
 from ._average import Average
@@ -33,6 +34,7 @@ class State:
         start: When it began, on the monotonic clock.
         parts: Into how many parts a batch is cut; more than were chosen once memory ran out.
         compiled: The model as it is run in a step; None where it is not compiled.
+        modality: What is done with the losses of single inputs; None where there are none.
     """
 
     model: nn.Module
@@ -43,9 +45,16 @@ class State:
     start: float
     parts: Parts
     compiled: Compiled | None = None
+    modality: ModalityBalancer | None = None
 
     @classmethod
-    def of(cls, model: nn.Module, balancer: Balancer, chosen: Training) -> "State":
+    def of(
+        cls,
+        model: nn.Module,
+        balancer: Balancer,
+        chosen: Training,
+        modality: ModalityBalancer | None = None,
+    ) -> "State":
         """The beginning.
 
         Raises:
@@ -55,12 +64,14 @@ class State:
         usable(chosen.device)
         model.to(chosen.device).train()
         balancer.to(chosen.device)
+        if modality:
+            modality.to(chosen.device)
         groups = parameter_groups([model, balancer], chosen.weight_decay)
         optimizer = torch.optim.AdamW(groups, fused=True)
         averaged = Average(model, chosen.average or 0.0)
         compiled = Compiled(model, chosen.device) if chosen.compile else None
         parts = Parts(chosen.accumulate)
-        return cls(model, averaged, balancer, optimizer, chosen, start, parts, compiled)
+        return cls(model, averaged, balancer, optimizer, chosen, start, parts, compiled, modality)
 
     @property
     def elapsed(self) -> float:
@@ -116,6 +127,7 @@ class State:
                     clip=self.chosen.clip,
                     accumulate=self.parts.count,
                     half=self.chosen.precision == "bfloat16",
+                    modality=self.modality,
                 )
             except RuntimeError as error:
                 if not out_of_memory(error):

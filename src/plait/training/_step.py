@@ -11,10 +11,12 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from plait._errors import ConfigError, NonFiniteError
 from plait.balancing import Balancer
 from plait.data import Batch
+from plait.modality_balancing import ModalityBalancer
 from plait.schema import Schema
 
 from ._memory import out_of_memory
 from ._non_finite import Told, refuse_non_finite
+from ._view_losses import counts_of, encoders_of, view_losses
 
 
 def task_losses(
@@ -58,6 +60,7 @@ def train_step(
     clip: float = 1.0,
     accumulate: int = 1,
     half: bool = False,
+    modality: ModalityBalancer | None = None,
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Forward, balance, clip, step.
 
@@ -74,6 +77,8 @@ def train_step(
             divided by its labelled rows in the whole batch: the step is the same, however many
             parts there are and wherever labels are missing.
         half: Whether to compute in bfloat16.
+        modality: What is done with the losses of single inputs; left out, there are none. The
+            model then has to be a :class:`~plait.Model`.
 
     Returns:
         The losses as they were before the step, and the weight that the balancer gave each.
@@ -90,14 +95,24 @@ def train_step(
     kind = torch.device(device).type
     # A whole batch divides by its own labels; only the parts of one must be told.
     counts = _counts(batch) if accumulate > 1 else None
+    shown = counts_of(batch, modality.views) if modality else {}
     for part in _parts(batch, accumulate):
         moved = part.to(device, non_blocking=True)
         with torch.autocast(kind, torch.bfloat16) if half else nullcontext():
-            outputs = model(moved.inputs)
-        losses = task_losses(schema, outputs, moved, counts)
+            seen = model(moved.inputs, views=modality.views) if modality else {}
+            outputs = seen[modality.inputs] if modality else model(moved.inputs)
+        if modality:
+            table = view_losses(schema, seen, moved, shown, modality.TRUSTS)
+            losses = dict(table.losses[modality.inputs])
+        else:
+            losses = task_losses(schema, outputs, moved, counts)
         told.append((moved, {name: outputs[name].detach() for name in losses}, losses))
         try:
-            weights |= balancer.backward(losses)
+            if modality:
+                encoders = encoders_of(model, modality.inputs)
+                weights |= modality.backward(table, encoders, balancer.backward)
+            else:
+                weights |= balancer.backward(losses)
         except Exception:
             # A balancer may break on what is not finite: the cause is then told in its place.
             refuse_non_finite(schema, told)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from plait._errors import NonFiniteError
 from plait.balancing import Balancer, Sum
 from plait.data import Pack
+from plait.modality_balancing import ModalityBalancer
 from plait.schema import Schema
 
 from ._ahead import ahead_if_slow
@@ -17,11 +17,12 @@ from ._augment import augment
 from ._callback import Callback
 from ._history import Epoch, History
 from ._loader import Loader
-from ._outputs import outputs
 from ._probe import measured
 from ._resident import resident
+from ._scores import scores
 from ._settings import Training
 from ._state import State
+from ._watch import watch
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Trainer:
         train: Pack,
         valid: Pack | None = None,
         balancer: Balancer | None = None,
+        modality: ModalityBalancer | None = None,
     ) -> History:
         """Train a model in place, and leave the best weights in it, on the processor.
 
@@ -61,6 +63,7 @@ class Trainer:
             train: The packed training rows.
             valid: The packed validation rows; without them the last weights are kept.
             balancer: What makes one gradient of the losses; left out, their sum.
+            modality: What is done with the losses of single inputs; left out, there are none.
 
         Raises:
             ConfigError: If there is no such device.
@@ -69,7 +72,7 @@ class Trainer:
         settings = measured(self.schema, model, train, self.settings)
         chosen = settings.resolve(len(train), self.schema.seen)
         balancer = balancer or Sum(tuple(self.schema.tasks))
-        state = State.of(model, balancer, chosen)
+        state = State.of(model, balancer, chosen, modality)
         gpus = range(torch.cuda.device_count()) if chosen.device.startswith("cuda") else ()
         with torch.random.fork_rng(gpus):
             return self._run(state, train, valid)
@@ -93,8 +96,9 @@ class Trainer:
             losses, weights, rows = self._epoch(epoch, epochs, state, loader)
             trained = state.elapsed - began
             state.refuse_non_finite()
-            scores = self._scores(state, valid)
-            score = sum(scores.values()) / len(scores) if scores else None
+            watch(self.schema, state, epoch, train, valid)
+            found = self._scores(state, valid) if valid is not None else {}
+            score = sum(found.values()) / len(found) if found else None
             lately = _lately([*(each.score for each in records), score], 1 + epochs // 10)
             better = score is None or not best or lately > top
             top = max(top, lately)
@@ -106,7 +110,7 @@ class Trainer:
                 learning_rate=state.optimizer.param_groups[0]["lr"],
                 losses=losses,
                 weights=weights,
-                scores=scores,
+                scores=found,
                 score=score,
                 best=better,
             )
@@ -176,24 +180,9 @@ class Trainer:
                 callback.on_step(step + 1, count)
         return {name: total / seen[name] for name, total in sums.items()}, weights, done
 
-    def _scores(self, state: State, valid: Pack | None) -> dict[str, float]:
-        if valid is None:
-            return {}
+    def _scores(self, state: State, valid: Pack) -> dict[str, float]:
         half = state.chosen.precision == "bfloat16"
-        raw = outputs(state.averaged.module, valid, device=state.chosen.device, half=half)
-        for name, output in raw.items():
-            strange = (~output.isfinite()).any(1).nonzero()[:, 0]
-            if len(strange):
-                raise NonFiniteError(
-                    f"The output of task {name!r} is not finite for {len(strange)} rows of the "
-                    f"validation table: {strange[:5].tolist()}. Nothing is kept. Look at these "
-                    "rows for extreme values, or lower `learning_rate`."
-                )
-        return {
-            name: self.schema.tasks[name].score(raw[name], target)
-            for name, target in valid.targets.items()
-            if target.mask.any()
-        }
+        return scores(self.schema, state.averaged.module, valid, state.chosen.device, half=half)
 
 
 def _lately(scores: Sequence[float | None], window: int) -> float:

@@ -1,0 +1,134 @@
+"""Frames out of moving pictures, within bounds."""
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Pillow
+
+from ._pictures import UNREADABLE, Sources, _open, _quiet
+
+MOST_FRAMES = 5_000
+MOST_MOVING = 1_000_000_000
+"""Pixels of all frames of a file together."""
+FILM = (".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv")
+LARGE = 512
+"""The longer side that frames are brought down to, in pixels."""
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The frames that were taken of one file.
+
+    Args:
+        files: Each as the bytes of a picture, in order; empty where there is no file, or one that
+            cannot be read.
+        left: Whether there were more.
+        wrong: Whether the file cannot be read.
+        film: Whether it is a film, which takes a decoder that is not here.
+    """
+
+    files: list[bytes]
+    left: bool = False
+    wrong: bool = False
+    film: bool = False
+
+
+def frames_of(sources: Sources, most: int) -> list[Frames]:
+    """The frames of each file, decoded by several threads."""
+    with _quiet(), ThreadPoolExecutor() as pool:
+        return list(pool.map(lambda item: _frames(item, most), sources.items))
+
+
+def _frames(item: Path | bytes | None, most: int) -> Frames:
+    if item is None:
+        return Frames([])
+    try:
+        if _is_film(item):
+            return Frames([], film=True)
+        with _open(item) as picture:
+            count = getattr(picture, "n_frames", 1)
+            if count > MOST_FRAMES or count * picture.width * picture.height > MOST_MOVING:
+                raise ValueError(f"{count:,} frames of {picture.width} x {picture.height}")
+            wanted = moments(_durations(picture, count), most)
+            return Frames(_taken(picture, wanted), left=len(set(wanted.tolist())) < count)
+    except UNREADABLE:
+        return Frames([], wrong=True)
+
+
+def _is_film(item: Path | bytes) -> bool:
+    if isinstance(item, Path):
+        if item.suffix.lower() in FILM:
+            return True
+        with item.open("rb") as file:
+            head = file.read(12)
+    else:
+        head = item[:12]
+    return head[4:8] == b"ftyp" or head[:4] == b"\x1a\x45\xdf\xa3" or head[8:12] == b"AVI "
+
+
+def _durations(picture: Pillow.Image, count: int) -> np.ndarray:
+    found = []
+    for frame in range(count):
+        picture.seek(frame)
+        picture.load()  # WebP tells how long a frame lasts only then
+        found.append(float(picture.info.get("duration") or 0))
+    return np.array(found)
+
+
+def moments(durations: np.ndarray, most: int) -> np.ndarray:
+    """The numbers of the frames that are seen at moments evenly spread over a file.
+
+    Frames that all last alike are taken each once, if they are few enough. Where they differ,
+    one that lasts long is seen more often: the place of a frame then says when it is seen.
+
+    Args:
+        durations: How long each frame lasts.
+        most: How many moments there are at most.
+
+    Example:
+        >>> moments(np.full(8, 40.0), 4).tolist(), moments(np.array([10.0, 30.0]), 4).tolist()
+        ([1, 3, 5, 7], [0, 1, 1, 1])
+    """
+    count = len(durations)
+    alike = durations.max() <= durations.min() * 1.01 or not durations.sum()
+    if alike:
+        places = np.arange(count)
+        return places[are_even(places, np.full(count, count), most)]
+    ends = durations.cumsum()
+    times = (np.arange(most) + 0.5) / most * ends[-1]
+    return np.searchsorted(ends, times, side="right")
+
+
+def are_even(places: np.ndarray, counts: np.ndarray, most: int) -> np.ndarray:
+    """Which frames are taken, if ``most`` of a row's are to be spread evenly over it.
+
+    The k-th is the frame in the middle of the k-th of as many stretches of one length.
+
+    Args:
+        places: The place of each frame in its row, from 0.
+        counts: How many frames its row has.
+        most: How many are taken of a row at most.
+
+    Example:
+        >>> are_even(np.arange(5), np.full(5, 5), 2).tolist()
+        [False, True, False, True, False]
+    """
+    stretch = -((counts - 2 * places * most) // (2 * counts))
+    middle = (2 * stretch + 1) * counts // (2 * most)
+    return (counts <= most) | ((stretch < most) & (middle == places))
+
+
+def _taken(picture: Pillow.Image, wanted: np.ndarray) -> list[bytes]:
+    files: dict[int, bytes] = {}
+    for frame in sorted(set(wanted.tolist())):
+        picture.seek(frame)
+        small = picture.convert("RGBA")
+        small.thumbnail((LARGE, LARGE))
+        white = Pillow.new("RGBA", small.size, "white")
+        file = io.BytesIO()
+        Pillow.alpha_composite(white, small).convert("RGB").save(file, "PNG", compress_level=1)
+        files[frame] = file.getvalue()
+    return [files[frame] for frame in wanted.tolist()]
