@@ -48,7 +48,7 @@ NEIGHBORS = {
     "_assemble": {"_said"},
     "_fit": {"_assemble", "_cache", "_config", "_guard", "_said"},
     "_learner": {"_answer", "_assemble", "_config", "_evaluate", "_fit", "_said", "report"},
-    "_load": {"_assemble", "_fit", "_learner"},
+    "_load": {"_assemble", "_config", "_fit", "_learner"},
     "cli": {"serving"},
     "__main__": {"cli"},
 }

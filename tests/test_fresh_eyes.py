@@ -60,7 +60,8 @@ def test_rows_beyond_the_first_part_keep_their_numbers():
     learner = plait.Learner(["y"], training=SHORT, width=8)
     learner.fit({"v": [[float(n), 1.0] for n in range(50)], "y": table["y"][:50]})
     rows[CHUNK + 50] = [float("nan"), 1.0]
-    found = answer(learner.schema, learner.model, Source.of({"v": rows}))
+    with pytest.warns(plait.PlaitWarning, match=rf"of another length \(row {CHUNK + 50}\)"):
+        found = answer(learner.schema, learner.model, Source.of({"v": rows}))
     assert found.notes[0].examples == (f"row {CHUNK + 50}",)
 
 

@@ -48,7 +48,10 @@ def test_a_model_of_one_input_is_saved_as_such(tmp_path):
     assert found.model.view == ("size",)
     assert found.predict(TABLE) == kept.predict(TABLE)
     config = json.loads(Path(tmp_path / "m" / "config.json").read_text())
-    assert config["model"]["view"] == ["size"]
+    assert config["model"] == {"width": 16, "view": None, "kept": "size"}
+    again = Learner.from_config(config).fit(TABLE)  # the same run, and not one of a single input
+    assert again.history.kept == "size"
+    assert again.predict(TABLE) == kept.predict(TABLE)
 
 
 def test_the_trained_model_is_asked_with_the_others_hidden():

@@ -112,8 +112,6 @@ def test_a_view_of_a_strange_input_is_refused(schema, batch):
 def test_late_fusions_join_the_answers_of_single_inputs(schema, batch):
     model = model_of(schema, fusion=LateMean, sharing=Bottom)
     there = torch.stack([batch[name].present for name in INPUTS], 1)
-    # The linear paths beside the heads are added up and not averaged: leave them out here.
-    model.short, model.shortcuts = (), nn.ModuleList()
     found = model(batch, views=[("a",), ("b",), ("c",), model.inputs, ()])
     for task in ("yes", "much"):
         single = torch.stack([found[name,][task] for name in INPUTS], 1)

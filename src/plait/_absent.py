@@ -7,11 +7,14 @@ from dataclasses import replace
 import pyarrow as pa
 
 from ._errors import ConfigError, PlaitWarning, listing, suggestion, together
+from ._model import View
 from .data import Source, Table
 from .schema import Schema
 
 
-def absent(schema: Schema, source: Source, drop: Collection[str] = ()) -> tuple[str, ...]:
+def absent(
+    schema: Schema, source: Source, drop: Collection[str] = (), view: View | None = None
+) -> tuple[str, ...]:
     """The columns of the inputs that are not there, or are not to be looked at.
 
     A column that a table does not have is taken as one whose every cell is empty, and a warning
@@ -21,17 +24,20 @@ def absent(schema: Schema, source: Source, drop: Collection[str] = ()) -> tuple[
         schema: The fitted schema.
         source: The rows.
         drop: Inputs, or single columns of one, that are to be taken as missing.
+        view: The inputs that the model looks at; None for all. Nobody misses the others.
 
     Raises:
-        ConfigError: If there is no input of such a name to drop.
+        ConfigError: If there is no input of such a name to drop, or none is left.
         DataError: If a name looks misspelled, or no input is left at all.
     """
     dropped = _dropped(schema, drop)
-    names = list(dict.fromkeys(schema.columns))
+    seen = [part for name, part in schema.inputs.items() if view is None or name in view]
+    names = list(dict.fromkeys(column for part in seen for column in part.columns))
     gone = [name for name in names if name not in source.names and name not in dropped]
+    unread = [name for name in schema.columns if name not in {*names, *source.names}]
     spare = [name for name in source.names if name not in schema.columns]
     slips = [name for name in gone if suggestion(name, spare)]
-    if slips or len(gone) + len(dropped) == len(names):
+    if slips or not set(names) - {*gone, *dropped}:
         bare = source.schema.empty_table()
         if gone:
             Table(bare).require(slips or gone)
@@ -45,7 +51,7 @@ def absent(schema: Schema, source: Source, drop: Collection[str] = ()) -> tuple[
             PlaitWarning,
             stacklevel=2,
         )
-    return (*dropped, *gone)
+    return tuple(dict.fromkeys([*dropped, *gone, *unread]))
 
 
 def blank(table: Table, columns: Collection[str]) -> Table:

@@ -1,5 +1,6 @@
 """A model over a table of any length, some rows at a time."""
 
+import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -7,7 +8,7 @@ import pyarrow as pa
 from torch import Tensor
 
 from ._absent import absent, blank
-from ._errors import DataError, listing
+from ._errors import DataError, PlaitWarning, listing
 from ._model import Model
 from .data import Note, Pack, Source, Table, merged
 from .packing import part_rows
@@ -17,6 +18,8 @@ from .training._ahead import ahead
 
 IN_MEMORY = 1 << 26
 """Bytes up to which a file of rows to be answered is read at once."""
+ORDINARY = ("missing", "unseen", "cut", "items in lists")
+"""How notes begin of which there is nothing to be told unasked."""
 CHUNK = 16_384
 """Rows that are packed at a time, where they are not too large for that."""
 
@@ -56,7 +59,7 @@ def chunks(
         ConfigError: If there is no input of a name to drop.
         DataError: If a column seems misspelled, no input is there, or a cell cannot be read.
     """
-    gone = absent(schema, source, drop)
+    gone = absent(schema, source, drop, model.view)
     if columns is not None:
         columns = [name for name in columns if name in source.names or name not in gone]
     parts = source.parts(min(CHUNK, part_rows(source)), columns)
@@ -90,6 +93,7 @@ def answers(
         DataError: If a column is missing, cannot be read, or is kept under an answer's name.
     """
     kept = list(dict.fromkeys([keep] if isinstance(keep, str) else keep))
+    Table(source.schema.empty_table()).require(kept)
     for raw, pack, part in chunks(
         schema, model, source, [*dict.fromkeys([*schema.columns, *kept])]
     ):
@@ -130,7 +134,16 @@ def answer(
         notes += part.notes
         done += len(part.table)
         on_rows(done)
-    return Answers(pa.concat_tables(tables), merged(notes))
+    told = merged(notes)
+    lost = [str(note) for note in told if not note.what.startswith(ORDINARY)]
+    if lost:
+        warnings.warn(
+            "Some cells could not be taken as they stood, and were answered without. "
+            + "; ".join(lost),
+            PlaitWarning,
+            stacklevel=3,
+        )
+    return Answers(pa.concat_tables(tables), told)
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

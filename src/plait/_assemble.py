@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any, TypeVar
 
+import numpy as np
 from pydantic import TypeAdapter
+from torch import nn
 
 from plait import (
     balancing as balancers,
@@ -75,7 +77,7 @@ def assemble(
     return model, balancer
 
 
-def assemble_modality(schema: Schema, choice: Any) -> ModalityBalancer | None:
+def assemble_modality(schema: Schema, view: View, choice: Any) -> ModalityBalancer | None:
     """What is done with the losses of single inputs, from the name or class that was chosen.
 
     Raises:
@@ -83,8 +85,15 @@ def assemble_modality(schema: Schema, choice: Any) -> ModalityBalancer | None:
     """
     if choice is None:
         return None
-    names = (tuple(schema.inputs), tuple(schema.tasks))
-    return _made(modality_balancers, ModalityBalancer, choice, names, ())
+    tasks = tuple(schema.tasks)
+    made = _made(modality_balancers, ModalityBalancer, choice, (view, tasks), ())
+    if set(made.inputs) != set(view) or set(made.tasks) != set(tasks):
+        raise ConfigError(
+            f"The modality balancing should be made for the inputs {list(view)} and the tasks "
+            f"{list(tasks)}. It is made for {list(made.inputs)} and {list(made.tasks)}. Give its "
+            "class, and it is built to fit."
+        )
+    return made
 
 
 def assemble_pretraining(choice: Any) -> tuple[Contrast, Pretraining]:
@@ -170,14 +179,15 @@ def ordered(schema: Schema, said: Mapping[str, Any]) -> Schema:
     return Schema(inputs, schema.tasks, schema.ignored)
 
 
-def refuse_objects(fusion: Any, sharing: Any) -> None:
+def refuse_objects(fusion: Any, sharing: Any, balancing: Any, modality: Any) -> None:
     """Refuse to save what nobody could build again.
 
     Raises:
         ConfigError: If a choice is an object.
     """
-    for what, choice in (("fusion", fusion), ("sharing", sharing)):
-        if isinstance(choice, Fusion | Sharing):
+    said = {"fusion": fusion, "sharing": sharing, "balancing": balancing}
+    for what, choice in {**said, "modality balancing": modality}.items():
+        if isinstance(choice, nn.Module):
             raise ConfigError(
                 f"The {what} of a model that is saved should be a name, a class or {{'name': ..., "
                 f"option: ...}}. Found an object of {type(choice).__name__!r}, of which nothing "
@@ -207,10 +217,16 @@ def described(
 
 
 def _named(choice: Any) -> Any:
+    if isinstance(choice, np.generic):
+        return choice.item()
     if choice is None or isinstance(choice, str | int | float):
         return choice
     if isinstance(choice, Mapping):
-        return {key: _named(each) if key == "name" else each for key, each in choice.items()}
+        return {key: _named(each) if _plain(key, each) else each for key, each in choice.items()}
     made = choice if isinstance(choice, type) else type(choice)
     room = made.__module__
     return made.__name__ if room.partition(".")[0] == "plait" else f"{room}:{made.__name__}"
+
+
+def _plain(key: str, value: Any) -> bool:
+    return key == "name" or isinstance(value, np.generic)

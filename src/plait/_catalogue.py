@@ -64,7 +64,7 @@ def _own(kind: type[T], name: str) -> type[T]:
     module, _, attribute = name.partition(":")
     try:
         found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(
             f"{name!r} should name a {kind.__name__} as `module:Class`. {error}. "
             "Is the module on the Python path?"

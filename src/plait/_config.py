@@ -25,10 +25,17 @@ class ModelOptions:
     Args:
         width: Size of a token; None chooses by the number of rows.
         view: The inputs that are looked at, by name; None for all.
+        kept: The one input that a model which was allowed to fall back looks at. It is found by
+            training, and not a choice.
     """
 
     width: PositiveInt | None = None
     view: tuple[str, ...] | None = None
+    kept: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.view is not None and (not self.view or len(set(self.view)) < len(self.view)):
+            raise ValueError(f"`view` should name some inputs, each once. Got {list(self.view)}")
 
 
 LEAST = 1_000

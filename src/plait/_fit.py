@@ -106,8 +106,10 @@ def fitted(
             budget=left(),
             window=window,
         )
-    trainer = Trainer(schema, settings, config.seed, left(), tuple(callbacks), window)
-    modality = assemble_modality(schema, said.modality_balancing)
+    several = 1 + len(model.view) if settings.guard == "models" and held is not None else 1
+    share = None if config.seconds is None else (left() or 0.0) / several
+    trainer = Trainer(schema, settings, config.seed, share, tuple(callbacks), window)
+    modality = assemble_modality(schema, model.view, said.modality_balancing)
     history = replace(trainer.fit(model, train, held, balancer, modality), pretraining=losses)
     if held is not None:
         model, history = guarded(trainer, build, model, history, train, held)
@@ -120,7 +122,7 @@ def fitted(
     }
     options = TypeAdapter(DataOptions).dump_python(config.data)
     told = {"data": options, "seed": config.seed, "budget": config.budget}
-    size = {"width": width, "view": None if model.view == model.inputs else list(model.view)}
+    size = {"width": width, "view": config.model.view, "kept": history.kept}
     return Done(
         schema,
         model,

@@ -37,9 +37,8 @@ class Learner:
             (``plait.Regression(log=True)``), the name of a task type, or None for a guess.
         inputs: What is known better than a guess: from a column to a modality
             (``plait.Text(max_length=64)``), the name of one, its options, or ``"ignore"``.
-        fusion: How inputs are joined: a name in :mod:`plait.fusion`, a mapping
-            ``{"name": ..., option: ...}``, or a class of your own. An object is copied and used;
-            a model with one cannot be saved, for nothing says how it was built.
+        fusion: How inputs are joined: a name in :mod:`plait.fusion`, ``{"name": ..., option: ...}``
+            or a class. An object is copied; a model with one cannot be saved.
         sharing: What tasks share, likewise from :mod:`plait.sharing`.
         balancing: How losses are balanced, likewise from :mod:`plait.balancing`.
         modality_balancing: What losses of single inputs are for; :mod:`plait.modality_balancing`.
@@ -95,7 +94,8 @@ class Learner:
     def from_config(cls, config: Config | Mapping[str, Any]) -> "Learner":
         """A learner with the choices of a configuration, or of the ``config`` of another."""
         config = config if isinstance(config, Config) else Config.of(config)
-        options: dict[str, Any] = {**asdict(config.model), **asdict(config.data)}
+        size = {"width": config.model.width, "view": config.model.view}
+        options: dict[str, Any] = {**size, **asdict(config.data)}
         options |= {name: getattr(config, name) for name in HOW}
         return cls(config.targets, config.inputs, **options)
 
@@ -115,7 +115,7 @@ class Learner:
             valid: A table to choose the best weights by; left out, a share of ``data``.
             root: The folder that paths of pictures start from; left out, that of the file.
             callbacks: Who looks on.
-            progress: Whether to show it on stderr; left out, only on a terminal, as a bar.
+            progress: Whether to show it on stderr; left out, on a terminal.
 
         Raises:
             ConfigError: If a choice does not exist or does not fit.
@@ -145,7 +145,7 @@ class Learner:
     ) -> Any:
         """Answers for every row, in order, as the kind of table that came in.
 
-        A column that is not in the table is taken as empty, and a warning says so.
+        A warning tells of columns that are not there, and of cells that could not be read.
 
         Args:
             data: Whatever holds a table; of a path, the answer is an Arrow table.
@@ -202,7 +202,7 @@ class Learner:
             ArtifactError: If something else stands there, or a model and ``overwrite`` is false.
             ConfigError: If fusion or sharing was given as an object.
         """
-        refuse_objects(self.fusion, self.sharing)
+        refuse_objects(self.fusion, self.sharing, self.balancing, self.modality_balancing)
         done = self._trained
         return _artifact.save(path, done.schema, done.model, done.config, done.log, overwrite)
 

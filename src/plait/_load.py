@@ -7,6 +7,7 @@ import torch
 
 from . import _artifact
 from ._assemble import assemble
+from ._config import Config
 from ._errors import ArtifactError, NotFittedError, UserError
 from ._fit import Done
 from ._learner import Learner
@@ -29,7 +30,8 @@ def load(path: str | Path, own: Iterable[type] = ()) -> Learner:
     schema, plain, weights = _artifact.load(path, own)
     try:
         learner = Learner.from_config(plain)
-        width, view = learner.width, learner.view
+        kept = Config.of(plain).model.kept
+        width, view = learner.width, (kept,) if kept else learner.view
         head = weights.get("heads.0.weight")
         if width is None or head is None or head.shape[-1] != width:
             found = None if head is None else list(head.shape)

@@ -131,7 +131,8 @@ class Model(nn.Module):
         return Masked(values, spread(tokens.mask, cells.rows, cells.count))
 
     def _nothing(self, count: int, device: torch.device) -> Masked:
-        values = torch.zeros(count, 1, self.width, device=device)
+        kind = next(self.heads.parameters()).dtype
+        values = torch.zeros(count, 1, self.width, device=device, dtype=kind)
         return Masked(values, torch.zeros(count, 1, dtype=torch.bool, device=device))
 
     def _straight(self, cells: Mapping[str, Known]) -> dict[str, Tensor]:
@@ -157,11 +158,11 @@ class Model(nn.Module):
         self, tokens: Mapping[str, Masked], straight: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
         if isinstance(self.fusion, Late):
-            total = self._late(self.fusion, tokens)
+            total = self._late(self.fusion, tokens, straight)
         else:
             total = self._heads(self.fusion(tokens), [tokens[name] for name in self.inputs])
-        if straight:
-            total = total + sum(straight.values())
+            if straight:
+                total = total + sum(straight.values())
         return dict(zip(self.tasks, total.split(self.sizes, 1), strict=True))
 
     def _heads(self, features: Tensor, tokens: Sequence[Masked]) -> Tensor:
@@ -173,16 +174,23 @@ class Model(nn.Module):
         heads = zip(self.tasks, self.heads, strict=True)
         return torch.cat([head(shared[name]) for name, head in heads], 1)
 
-    def _late(self, fusion: Late, tokens: Mapping[str, Masked]) -> Tensor:
+    def _late(
+        self, fusion: Late, tokens: Mapping[str, Masked], straight: Mapping[str, Tensor]
+    ) -> Tensor:
         vectors, there = fusion.apart(tokens)
         # The last vector stands for a row of which nothing is there, and has no tokens.
-        owners = [[tokens[name]] for name in fusion.inputs] + [
-            [self._nothing(len(vectors), vectors.device)]
-        ]
-        answers = [self._heads(vectors[:, slot], tokens) for slot, tokens in enumerate(owners)]
+        nothing = self._nothing(len(vectors), vectors.device)
+        answers = []
+        for slot, name in enumerate([*fusion.inputs, None]):
+            own = nothing if name is None else tokens[name]
+            answer = self._heads(vectors[:, slot], [own])
+            path = straight.get(name) if name is not None else None
+            answers.append(answer if path is None else answer + path)
         return fusion.join(torch.stack(answers, 1), vectors, there)
 
     def _checked(self, view: View) -> View:
+        if isinstance(view, str):
+            raise ConfigError(f"A view should be a tuple of inputs' names. Found {view!r}.")
         strange = [name for name in view if name not in self.inputs]
         if strange:
             raise ConfigError(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from plait import DataError
 from plait.data import Masked, Table
 from plait.modalities import Numeric
 
@@ -124,3 +125,18 @@ def test_out_of_range_is_held_and_counted():
     layout = encode.layout(values.unsqueeze(1), mask.unsqueeze(1))
     assert layout[1:4, :2].tolist() == [[1, 1], [0, 0], [1, 1]]
     assert layout[3, 2] == pytest.approx(3, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "cells", [["red", None, "blue"], [math.inf, None, -math.inf], [[1.0], [2.0], None]], ids=str
+)
+def test_a_column_without_a_number_is_refused(cells):
+    table = Table.of({"a": [1.0, 2.0, 3.0], "x": cells, "empty": [None, None, None]})
+    with pytest.raises(DataError, match=r"\['x'\] should hold numbers. Found none in the cells"):
+        Numeric(columns=("a", "x", "empty")).fit(table)
+
+
+def test_an_empty_column_is_let_be():
+    for cells in ([None, None], [math.nan, None], ["", " "]):
+        _, values, mask, _ = pack(cells)
+        assert (values.tolist(), mask.tolist()) == ([0.0, 0.0], [False, False])

@@ -5,7 +5,7 @@ from datetime import datetime
 import pyarrow as pa
 import pytest
 
-from plait import Schema
+from plait import DataError, PlaitWarning, Schema
 from plait.data import Table, nested
 from plait.modalities import Series
 
@@ -23,7 +23,8 @@ def cells(table: Table) -> list:
 
 
 def test_rows_go_where_their_key_is_sorted_by_time():
-    done = nested(STAYS, CHARTS, key="id", time="minute", variable="what")
+    with pytest.warns(PlaitWarning, match="1 of 6 rows of the long table are left out"):
+        done = nested(STAYS, CHARTS, key="id", time="minute", variable="what")
     assert done.names == ["id", "died", "series"]
     assert cells(done) == [
         [{"time": 5, "variable": "HR", "value": 80.0}, {"time": 5, "variable": "K", "value": None}],
@@ -53,6 +54,36 @@ def test_keys_of_different_types_meet():
         assert cells(done) == [[{"value": 1.0}], [{"value": 2.0}], None]
 
 
+def test_moments_meet_in_any_unit():
+    days = pa.array([datetime(2024, 1, 1), datetime(2024, 1, 2)], pa.timestamp("s"))
+    done = nested({"id": days}, {"id": days.cast(pa.date32()), "value": [1.0, 2.0]}, key="id")
+    assert cells(done) == [[{"value": 1.0}], [{"value": 2.0}]]
+
+
+def test_rows_that_are_left_out_are_counted():
+    long = {"id": ["7", None, "9", "", "8"], "value": [1.0, 2.0, 3.0, 4.0, 5.0]}
+    told = r"4 of 5 rows .* left out: 2 have no key in 'id', 2 one that is not in the table"
+    with pytest.warns(PlaitWarning, match=told):
+        done = nested(STAYS, long, key="id")
+    assert cells(done) == [[{"value": 1.0}], None, None]
+
+
+def test_tables_without_a_common_key_are_refused():
+    with pytest.raises(DataError, match=r"has, for example, 'p7', and the other '7'\."):
+        nested(STAYS, {"id": ["p7", "p3"], "value": [1.0, 2.0]}, key="id")
+    with pytest.raises(DataError, match=r"for example, no key at all, and the other '7'\."):
+        nested(STAYS, {"id": [None], "value": [1.0]}, key="id")
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"), [([[1], [2]], "list"), ([{"a": 1}, {"a": 2}], "struct"), ([b"1", b"2"], "bin")]
+)
+def test_keys_of_odd_types_are_refused(key, kind):
+    for one, other in ((key, [1, 2]), ([1, 2], key), (key, key)):
+        with pytest.raises(DataError, match=rf"should be text, numbers, .* Found \w*{kind}"):
+            nested({"id": one}, {"id": other, "value": [1.0, 2.0]}, key="id")
+
+
 def test_what_cannot_be_joined_is_refused():
     with pytest.raises(ValueError, match=r"one row of the table. Several rows have 7"):
         nested({"id": [7, 7, 3]}, CHARTS, key="id")
@@ -74,6 +105,12 @@ def test_what_cannot_be_joined_is_refused():
         ([[[1.0, 2.0], [3.0, 4.0]], None, [[5.0, 6.0]]], "Series"),
         ([[1.0, 2.0], None, [3.0, 4.0]], "Vector"),
         ([[{"name": "a"}], None, [{"name": "b"}]], None),
+        ([[{"time": 1, "note": "a"}], None, [{"time": 2, "note": "b"}]], None),
+        ([[{"time": 1}], None, [{"time": 2}]], None),
+        ([[{"time": 1, "on": True, "note": "a"}], None, [{"time": 2, "on": False}]], "Series"),
+        ([[{"time": 1, "v": 2.0, "more": [1]}], None, [{"time": 2, "v": 1.0}]], None),
+        ([[{"variable": "a", "value": "high"}], None, [{"variable": "b", "value": "low"}]], None),
+        ([[{"variable": "a"}], None, [{"variable": "b"}]], None),
     ],
 )
 def test_what_is_taken_for_a_series(column, kind):

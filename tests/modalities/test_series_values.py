@@ -4,11 +4,14 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
+from plait import DataError
 from plait.data import Table
 from plait.modalities import Series
+from plait.modalities._series_cells import times_of
 from plait.modalities._series_summary import STATISTICS
 
 COLUMNS = {
@@ -91,3 +94,37 @@ def test_origin(start, origin, first):
     fit = Series(columns=("t", "x"), time="t", origin=origin).fit(Table.of(columns)).fitted
     assert fit.first is first
     assert fit.span == (9 if first else start + 9)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        (["1970-01-01", None, "1970-01-02T00:00:01.5"], [0, math.nan, 86_401.5]),
+        (["1970-01-01 00:01", "1970-01-01T00:02:00"], [60, 120]),
+        (["1970-01-01T01:00:00Z", "1970-01-01T01:00:00+01:00"], [3600, 0]),
+    ],
+)
+def test_times_in_text_are_moments(text, seconds):
+    found, clock = times_of("t", pa.array(text))
+    assert clock == "moments"
+    assert found.tolist() == pytest.approx(seconds, nan_ok=True)
+
+
+def test_times_in_text_are_numbers_where_some_are():
+    found, clock = times_of("t", pa.array(["3", "x", None, "4.5"]))
+    assert clock == "numbers"
+    assert found.tolist() == pytest.approx([3, math.nan, math.nan, 4.5], nan_ok=True)
+    assert times_of("t", pa.array([None, ""], pa.string()))[1] == "numbers"
+
+
+def test_series_of_iso_times_are_those_of_moments():
+    text = [["2024-01-01T00:00:00", "2024-01-01T00:00:08"], ["2024-02-01", "2024-02-01 00:01"]]
+    zero = [[0, 8], [0, 60]]
+    x = [[1.0, 3.0], [2.0, 8.0]]
+    part = Series(columns=("t", "x"), time="t", clip=0.0)
+    said, plain = (
+        unscaled(part.fit(Table.of(c)), c) for c in ({"t": text, "x": x}, {"t": zero, "x": x})
+    )
+    np.testing.assert_allclose(said, plain, rtol=1e-5, atol=1e-5)
+    with pytest.raises(DataError, match="Found text that is none of these, for example 'noon'"):
+        part.fit(Table.of({"t": [["noon", "2024-01-01"], ["later", "x"]], "x": x}))

@@ -1,6 +1,7 @@
 """Moving pictures: which frames are taken, what is refused, and that time counts."""
 
 import io
+import struct
 from itertools import pairwise
 
 import numpy as np
@@ -119,6 +120,70 @@ def test_damaged_and_large_files_are_counted_or_refused(monkeypatch):
     monkeypatch.setattr(_video_frames, "MOST_FRAMES", 2)
     with pytest.raises(DataError, match="no frame that can be read"):
         packed(good[:2])
+
+
+def stack(pages: list[Pillow.Image], kind: str = "TIFF", **options) -> bytes:
+    first, *rest = pages
+    file = io.BytesIO()
+    first.save(file, kind, save_all=True, append_images=rest, **options)
+    return file.getvalue()
+
+
+def test_16_bits_are_not_cut_to_white():
+    pages = [Pillow.fromarray(np.full((16, 24), n, np.uint16)) for n in (0x0300, 0x4E00, 0xEA00)]
+    cells, _ = packed([stack(pages)])
+    assert levels(cells) == [[3, 78, 234]]
+    lists, _ = packed([[stack([page], "PNG") for page in pages]])
+    assert levels(lists) == levels(cells)
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "WEBP", "JPEG"])
+def test_frames_are_turned_as_the_file_says(kind):
+    halves = Pillow.fromarray(np.repeat([[20], [220]], 8, 0).repeat(16, 1).astype(np.uint8))
+    exif = Pillow.Exif()
+    exif[0x0112] = 3  # upside down
+    more = {} if kind == "JPEG" else {"save_all": True, "append_images": [halves.convert("RGB")]}
+    file = io.BytesIO()
+    halves.convert("RGB").save(file, kind, exif=exif, **more)
+    cells, _ = packed([file.getvalue()], of=Image(size=16))
+    first = cells.cells.tensors()[0][0, 0].float()
+    assert first[:7].mean() == pytest.approx(220, abs=6)
+    assert first[9:].mean() == pytest.approx(20, abs=6)
+
+
+def grown(sizes: list[tuple[int, int]]) -> bytes:
+    """A GIF of almost nothing, whose frames say that they are of these sizes."""
+    frames = [
+        b"\x21\xf9\x04\x00\x04\x00\x00\x00,"
+        + struct.pack("<HHHH", 0, 0, *size)
+        + b"\x00\x02\x02\x4c\x01\x00"
+        for size in sizes
+    ]
+    head = b"GIF89a" + struct.pack("<HH", 1, 1) + b"\x80\x00\x00\0\0\0\xff\xff\xff"
+    return head + b"".join(frames) + b";"
+
+
+@pytest.mark.parametrize("kind", ["GIF", "TIFF"])
+def test_frames_that_are_larger_than_the_first_are_refused_undecoded(kind, monkeypatch):
+    sizes = [(1, 1), (30, 20), (40, 20)]
+    file = grown(sizes) if kind == "GIF" else stack([Pillow.new("L", size) for size in sizes])
+    decoded = []
+    with Pillow.open(io.BytesIO(file)) as picture:
+        load = type(picture).load
+
+    def counted(self):
+        decoded.append(self.size)
+        return load(self)
+
+    monkeypatch.setattr(type(picture), "load", counted)
+    for name, most in (("MOST_PIXELS", 799), ("MOST_MOVING", 1400)):
+        decoded.clear()
+        with monkeypatch.context() as within:
+            within.setattr(_video_frames, name, most)
+            assert _video_frames._frames(file, 4).wrong
+        assert set(decoded) == set(sizes[:2])
+    if kind == "TIFF":
+        assert len(_video_frames._frames(file, 4).files) == 3
 
 
 def test_frames_are_pictures():

@@ -101,7 +101,7 @@ def test_gradient_blending_weighs_gain_by_the_square_of_overfitting():
     balancer.observe(0, start, start)
     train = {BOTH: {"y": 1.0, "z": 0.5}, A: {"y": 0.5, "z": 0.5}, B: {"y": 1.5, "z": 0.9}}
     valid = {BOTH: {"y": 1.5, "z": 1.1}, A: {"y": 1.8, "z": 1.2}, B: {"y": 1.6, "z": 1.0}}
-    balancer.observe(1, train, valid)  # not yet
+    assert [epoch for epoch in range(6) if balancer.due(epoch)] == [0, 2, 4]
     assert (balancer.weights == 1).all()
     balancer.observe(2, train, valid)
     gains, gaps = [0.5, 0.2, 0.4], [0.5, 1.3, 0.1]

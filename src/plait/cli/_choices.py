@@ -62,8 +62,8 @@ def _read(file: Path) -> "Config":
 def _see_own_modules(config: "Config") -> None:
     # `mymodule:MyBalancer` lies in the working folder more often than not. At the end of the
     # path it can stand for no other module.
-    parts = (config.fusion, config.sharing, config.balancing, *config.inputs.values(),
-             *config.targets.values())  # fmt: skip
+    parts = (config.fusion, config.sharing, config.balancing, config.modality_balancing,
+             config.pretraining, *config.inputs.values(), *config.targets.values())  # fmt: skip
     names = [
         part.get("name", part.get("type", "")) if isinstance(part, dict) else part for part in parts
     ]

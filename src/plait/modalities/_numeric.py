@@ -10,6 +10,7 @@ from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import nn
 
+from plait._errors import DataError
 from plait.data import Masked, Note, Packed, Table
 from plait.data._cells import numbers
 
@@ -43,6 +44,9 @@ class Numeric(Modality):
         bins: How many intervals a column has at most, or how many frequencies.
         fitted: What the columns looked like in training, found by :meth:`fit`.
 
+    Raises:
+        DataError: From :meth:`fit`, if cells of a column are filled, and none is a finite number.
+
     Example:
         >>> table = Table.of({"age": [20.0, None, 40.0], "sum": [1.0, 2.0, 3.0]})
         >>> body = Numeric(columns=("age", "sum")).fit(table)
@@ -60,8 +64,18 @@ class Numeric(Modality):
 
     def fit(self, table: Table) -> "Numeric":
         """A copy that knows the range, the spread and the quantiles of each column."""
-        fitted = tuple(_fitted(_read(table[column])[0], self.bins) for column in self.columns)
-        return replace(self, fitted=fitted)
+        read = {column: _read(table[column]) for column in self.columns}
+        # A column of which every cell is empty is let be: it says nothing, and means no harm.
+        none = [c for c, (values, lost) in read.items() if lost and not np.isfinite(values).any()]
+        if none:
+            raise DataError(
+                f"The columns {none} should hold numbers. Found none in the cells that are filled, "
+                f"for example {_example(table[none[0]])}. Leave these columns out, or choose "
+                "another kind of input."
+            )
+        return replace(
+            self, fitted=tuple(_fitted(values, self.bins) for values, _ in read.values())
+        )
 
     def pack(self, table: Table) -> Packed:
         """Scaled numbers: float32 ``[rows, columns]``, mask ``[rows, columns]``."""
@@ -100,6 +114,10 @@ class Numeric(Modality):
 def _read(cells: pa.Array) -> tuple[np.ndarray, int]:
     values, lost = numbers(cells)
     return values.clip(-LARGEST, LARGEST), lost
+
+
+def _example(cells: pa.Array) -> str:
+    return repr(str(cells.drop_null()[0].as_py()))[:60]
 
 
 def _fitted(values: np.ndarray, bins: int) -> NumericColumn:

@@ -156,6 +156,8 @@ def _quiet() -> Generator[None]:
     # threads, so they are set before any is started.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
+        # A later frame may be larger than the header says.
+        warnings.filterwarnings("error", category=Pillow.DecompressionBombWarning)
         yield
 
 
@@ -174,22 +176,28 @@ def _open(item: Path | bytes) -> Pillow.Image:
 def _pixels(item: Path | bytes, size: int, edge: int | None, resample: int) -> np.ndarray:
     with _open(item) as picture:
         picture.draft("RGB", (edge or size, edge or size))
-        upright = ImageOps.exif_transpose(picture)
-        if upright.mode in ("I", "F"):
-            # Pillow would cut these to 0 .. 255, which leaves all white or all black.
-            raise ValueError("32 bits per channel")
-        if upright.mode.startswith("I;16"):
-            upright = Pillow.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
-        if "A" in upright.mode or "transparency" in upright.info:
-            white = Pillow.new("RGBA", upright.size, "white")
-            upright = Pillow.alpha_composite(white, upright.convert("RGBA"))
-        rgb = upright.convert("RGB").resize(
+        upright = _upright(picture)
+        rgb = upright.resize(
             (size, size),
             Pillow.Resampling(resample),
             box=_middle(upright.size, size, edge) if edge else None,
             reducing_gap=2,
         )
         return np.asarray(rgb).transpose(2, 0, 1)
+
+
+def _upright(picture: Pillow.Image) -> Pillow.Image:
+    """What is seen of a picture, on white: turned as its file says, 8 bits for each color."""
+    upright = ImageOps.exif_transpose(picture)
+    if upright.mode in ("I", "F"):
+        # Pillow would cut these to 0 .. 255, which leaves all white or all black.
+        raise ValueError("32 bits per channel")
+    if upright.mode.startswith("I;16"):
+        upright = Pillow.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
+    if "A" in upright.mode or "transparency" in upright.info:
+        white = Pillow.new("RGBA", upright.size, "white")
+        upright = Pillow.alpha_composite(white, upright.convert("RGBA"))
+    return upright.convert("RGB")
 
 
 def _middle(sides: tuple[int, int], size: int, edge: int) -> tuple[float, float, float, float]:

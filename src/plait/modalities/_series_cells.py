@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plait._errors import DataError
+from plait._errors import DataError, listing
 from plait.data import Note
 from plait.data._cells import is_list, is_number, is_string, is_time, numbers, texts
 
@@ -62,6 +62,8 @@ def values_of(column: str, cells: pa.Array) -> tuple[np.ndarray, int]:
 
 def times_of(name: str, cells: pa.Array) -> tuple[np.ndarray, str]:
     """Times as float64: numbers as they stand, moments and durations in seconds."""
+    if is_string(cells.type):
+        return _written(name, cells)
     if is_time(cells.type):
         stamps = cells.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
         return numbers(stamps)[0] / 1e6, "moments"
@@ -69,12 +71,31 @@ def times_of(name: str, cells: pa.Array) -> tuple[np.ndarray, str]:
         return numbers(cells.cast(pa.duration("us"), safe=False).cast(pa.int64()))[
             0
         ] / 1e6, "numbers"
-    if not (is_number(cells.type) or is_string(cells.type)):
+    if not is_number(cells.type):
         raise DataError(
             f"The times {name!r} of a series should be numbers, moments or durations. Found "
             f"{cells.type}. Convert them first."
         )
     return numbers(cells)[0], "numbers"
+
+
+def _written(name: str, cells: pa.Array) -> tuple[np.ndarray, str]:
+    """Times in text: numbers, or else moments."""
+    text = texts(cells)
+    values, lost = numbers(text)
+    if not lost or np.isfinite(values).any():
+        return values, "numbers"
+    for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
+        try:
+            stamps = text.cast(kind)
+        except pa.ArrowInvalid:
+            continue
+        return numbers(stamps.cast(pa.int64()))[0] / 1e6, "moments"
+    raise DataError(
+        f"The times {name!r} of a series should be numbers, moments or durations. Found text that "
+        f"is none of these, for example {listing(text.drop_null().unique().to_pylist(), 3)}. Write "
+        "all moments like 2024-05-31T08:30:00, with a zone or without, or convert them first."
+    )
 
 
 def is_entry(kind: pa.DataType) -> bool:

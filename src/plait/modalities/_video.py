@@ -44,8 +44,9 @@ class Video(Modality):
 
     A picture encoder reads each frame, and one layer of attention reads the frames in time. Of
     longer videos evenly spread frames are taken, and such rows are counted. A file of more than
-    64 MiB, 5,000 frames or 1,000 megapixels in all is refused before it is decoded. Up to 1 % of
-    the files may be unreadable: they count as missing.
+    64 MiB, 5,000 frames or 1,000 megapixels in all, or 50 in one frame, is refused before the
+    frame that goes beyond is decoded. Up to 1 % of the files may be unreadable: they count as
+    missing.
 
     Args:
         of: What a frame is: an ``Image``, as an object, by name, or as a mapping of its type and
@@ -111,7 +112,8 @@ class Video(Modality):
         return (
             f"At most 1 % of the videos of {self.column!r} may be unreadable. {lost:,} of "
             f"{there:,} are ({', '.join(few)}; rows counted from 0): damaged, no pictures, or "
-            "larger than 64 MiB, 5,000 frames or 1,000 megapixels. Mend or empty these cells."
+            "larger than 64 MiB, 5,000 frames or 1,000 megapixels (50 a frame). Mend or empty "
+            "these cells."
         )
 
     def files(self, table: Table) -> list[Path]:

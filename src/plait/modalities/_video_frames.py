@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pillow
 
-from ._pictures import UNREADABLE, Sources, _open, _quiet
+from ._pictures import MOST_PIXELS, UNREADABLE, Sources, _open, _quiet, _upright
 
 MOST_FRAMES = 5_000
 MOST_MOVING = 1_000_000_000
@@ -53,6 +53,8 @@ def _frames(item: Path | bytes | None, most: int) -> Frames:
             if count > MOST_FRAMES or count * picture.width * picture.height > MOST_MOVING:
                 raise ValueError(f"{count:,} frames of {picture.width} x {picture.height}")
             wanted = moments(_durations(picture, count), most)
+        # Anew: a GIF that has grown by a large frame would stay as large from its first one on.
+        with _open(item) as picture:
             return Frames(_taken(picture, wanted), left=len(set(wanted.tolist())) < count)
     except UNREADABLE:
         return Frames([], wrong=True)
@@ -70,9 +72,14 @@ def _is_film(item: Path | bytes) -> bool:
 
 
 def _durations(picture: Pillow.Image, count: int) -> np.ndarray:
-    found = []
+    found, total = [], 0
     for frame in range(count):
         picture.seek(frame)
+        # Each frame may have a size of its own, which is known before it is decoded.
+        pixels = picture.width * picture.height
+        total += pixels
+        if pixels > MOST_PIXELS or total > MOST_MOVING:
+            raise ValueError(f"{total:,} pixels in {frame + 1:,} frames")
         picture.load()  # WebP tells how long a frame lasts only then
         found.append(float(picture.info.get("duration") or 0))
     return np.array(found)
@@ -125,10 +132,9 @@ def _taken(picture: Pillow.Image, wanted: np.ndarray) -> list[bytes]:
     files: dict[int, bytes] = {}
     for frame in sorted(set(wanted.tolist())):
         picture.seek(frame)
-        small = picture.convert("RGBA")
+        small = _upright(picture)
         small.thumbnail((LARGE, LARGE))
-        white = Pillow.new("RGBA", small.size, "white")
         file = io.BytesIO()
-        Pillow.alpha_composite(white, small).convert("RGB").save(file, "PNG", compress_level=1)
+        small.save(file, "PNG", compress_level=1)
         files[frame] = file.getvalue()
     return [files[frame] for frame in wanted.tolist()]

@@ -29,8 +29,6 @@ class ModalityBalancer(nn.Module, ABC):
         tasks: The names of the tasks.
     """
 
-    WATCHES: ClassVar[bool] = False
-    """Whether :meth:`observe` wants to be told."""
     TRUSTS: ClassVar[bool] = False
     """Whether :meth:`backward` looks at :attr:`ViewLosses.trust`."""
 
@@ -56,6 +54,14 @@ class ModalityBalancer(nn.Module, ABC):
         Returns:
             The weight that each task was given.
         """
+
+    def due(self, epoch: int) -> bool:
+        """Whether :meth:`observe` wants to be told after so many epochs; a leaf may never want it.
+
+        Args:
+            epoch: How many epochs are done; 0 before the first.
+        """
+        return False
 
     def observe(
         self,

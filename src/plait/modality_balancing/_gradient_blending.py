@@ -47,12 +47,10 @@ class GradientBlending(ModalityBalancer):
         [1.39, 1.39, 0.22]
     """
 
-    WATCHES = True
-
-    def __init__(self, inputs: Sequence[str], tasks: Sequence[str], *, every: int = 5) -> None:
+    def __init__(self, inputs: Sequence[str], tasks: Sequence[str], *, every: int = 2) -> None:
         super().__init__(inputs, tasks)
-        if every < 1:
-            raise ConfigError(f"`every` should be at least 1. Got {every!r}.")
+        if not (isinstance(every, int) and every >= 1):
+            raise ConfigError(f"`every` should be a whole number of at least 1. Got {every!r}.")
         self.every = every
         shape = (len(self.views), len(self.tasks))
         self.register_buffer("weights", torch.ones(shape, dtype=torch.float64))
@@ -69,6 +67,10 @@ class GradientBlending(ModalityBalancer):
                 total[task] = total.get(task, 0.0) + weight * loss
         return balance(total)
 
+    def due(self, epoch: int) -> bool:
+        """Before the first epoch, and every so many."""
+        return epoch % self.every == 0
+
     def observe(
         self,
         epoch: int,
@@ -76,8 +78,6 @@ class GradientBlending(ModalityBalancer):
         valid: Mapping[View, Mapping[str, float]],
     ) -> None:
         """Set the weights anew, every so many epochs."""
-        if epoch % self.every:
-            return
         now = torch.stack([self._table(train), self._table(valid)])
         gain = self.before[1] - now[1]
         gap = (now[1] - now[0]) - (self.before[1] - self.before[0])

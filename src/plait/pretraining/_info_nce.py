@@ -43,7 +43,7 @@ class InfoNCE(Contrast):
 
     def __init__(self, *, temperature: float = 0.07, most: float = 100.0) -> None:
         super().__init__()
-        if temperature <= 0 or most <= 0:
+        if not (temperature > 0 and most > 0):
             raise ValueError(
                 f"`temperature` and `most` should be above 0. Got {temperature:g} and {most:g}"
             )

@@ -41,7 +41,7 @@ class SigLIP(Contrast):
 
     def __init__(self, *, scale: float = 10.0, bias: float = -10.0) -> None:
         super().__init__()
-        if scale <= 0:
+        if not scale > 0:
             raise ValueError(f"`scale` should be above 0. Got {scale:g}")
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
         self.bias = nn.Parameter(torch.tensor(float(bias)))

@@ -28,6 +28,8 @@ from ._guess_sounds import are_sounds
 
 MOVING = re.compile(r"(^|[^a-z])(frames?|videos?|clips?|gifs?)([^a-z]|$)")
 COUNTS = "it counts the rows"
+ALIKE = 0.95
+"""Vectors are one, if so many of those that are not empty are of one length."""
 
 
 def guess_input(name: str, column: pa.Array) -> Guess:
@@ -83,15 +85,39 @@ def _guess_list(name: str, known: pa.Array) -> Guess:
     if is_string(entry) or is_bytes(entry):
         return _guess_bag(name, known.flatten().drop_null())
     if is_number(entry):
-        lengths = pc.list_value_length(known).unique()
-        if len(lengths) == 1 and lengths[0].as_py() > 0:
-            return Guess("Vector", f"lists of {lengths[0]} numbers")
+        # A list that is empty or cut off is a fault of its row, and not of the column.
+        lengths = pc.list_value_length(known).to_numpy(zero_copy_only=False)
+        length, count = _most_frequent(lengths[lengths > 0])
+        # Where many are empty, a part of the rows may have no vectors to learn from.
+        many = 3 * count >= 2 * len(lengths)
+        if many and count >= ALIKE * (lengths > 0).sum():
+            return Guess("Vector", f"lists of {length} numbers")
         return Guess("ignore", "lists of numbers that differ in length")
     if is_list(entry) and is_number(entry.value_type):
         return Guess("Series", "lists of numbers at each point of time")
     if pa.types.is_struct(entry) and {"time", "variable"} & {each.name for each in entry}:
-        return Guess("Series", "lists of measurements with their time or their name")
+        if _are_measured(entry):
+            return Guess("Series", "lists of measurements with their time or their name")
+        return Guess("ignore", "lists with a time or a name, without numbers beside it")
     return Guess("ignore", f"lists of {entry}")
+
+
+def _most_frequent(lengths: np.ndarray) -> tuple[int, int]:
+    found, counts = np.unique(lengths, return_counts=True)
+    return (int(found[counts.argmax()]), int(counts.max())) if len(found) else (0, 0)
+
+
+def _are_measured(entry: pa.StructType) -> bool:
+    """Whether there are numbers beside the time or the name."""
+    fields = {each.name: each.type for each in entry}
+    beside = [kind for name, kind in fields.items() if name not in ("time", "variable")]
+    if "variable" in fields:
+        beside = [fields["value"]] if "value" in fields else beside[:1]
+    plain = [
+        is_number(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind) or is_string(kind)
+        for kind in beside
+    ]
+    return all(plain) and any(is_number(each) or pa.types.is_boolean(each) for each in beside)
 
 
 def _guess_bag(name: str, items: pa.Array) -> Guess:

@@ -14,7 +14,7 @@ from plait.tasks import Task
 
 from ._guess import separator_of
 from ._guess_input import COUNTS, guess_input
-from ._guess_places import places
+from ._guess_places import halved, places, unpaired
 from ._guess_target import guess_target
 
 GROUPS = {
@@ -78,6 +78,7 @@ def infer_inputs(
     inputs: dict[str, Modality] = {}
     groups: dict[str, list[str]] = {}
     ignored: dict[str, str] = {}
+    meant: list[str] = []
     for column in table.names:
         if column in declared:
             inputs[column] = declared[column]
@@ -91,6 +92,7 @@ def infer_inputs(
         if options.pop("ignore", False) or kind == "ignore":
             ignored[column] = "you said so"
             continue
+        asked = kind is not None
         if kind is None:
             guess = guess_input(column, table[column])
             if guess.kind == "ignore" and not options:
@@ -99,11 +101,17 @@ def infer_inputs(
             kind = guess.kind if guess.kind != "ignore" else "Text"
             options = {**dict(guess.options), **options}
         kind = find(modalities, Modality, kind).__name__
-        if kind in GROUPS and not options:
+        half = kind == "Geo" and halved(table[column])
+        if half and (asked or options):
+            meant.append(column)
+        # A cell that holds a whole place needs no other column.
+        if kind in GROUPS and not options and (half or kind != "Geo"):
             groups.setdefault(kind, []).append(column)
         else:
             inputs[column] = make(modalities, Modality, kind, options, f"the input {column!r}")
-    pairs, alone = places(groups.pop("Geo", []))
+    halves = groups.pop("Geo", [])
+    pairs, alone = places(halves)
+    unpaired([*alone, *(column for column in meant if column not in halves)], meant)
     if alone:
         numeric = {*groups.get("Numeric", []), *alone}
         groups["Numeric"] = [column for column in table.names if column in numeric]

@@ -86,7 +86,7 @@ class DSelectK(Sharing):
                 f"`selected` should be at most the number of experts. Got {selected} of {experts}. "
                 "Choose fewer, or more experts."
             )
-        if gamma <= 0 or entropy < 0:
+        if not (gamma > 0 and entropy >= 0):
             raise ConfigError(
                 "`gamma` should be above 0, and `entropy` not below it. Got "
                 f"gamma={gamma} and entropy={entropy}. Try 1.0 and 0.01."

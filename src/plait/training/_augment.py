@@ -1,6 +1,7 @@
 """What a training step sees of a batch."""
 
 import zlib
+from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 
@@ -11,7 +12,15 @@ from plait.data import Batch, Kept, Masked, noise
 from plait.schema import Schema
 
 
-def augment(schema: Schema, batch: Batch, *, seed: int, epoch: int, input_dropout: float) -> Batch:
+def augment(
+    schema: Schema,
+    batch: Batch,
+    *,
+    seed: int,
+    epoch: int,
+    input_dropout: float,
+    view: Collection[str] | None = None,
+) -> Batch:
     """Vary the inputs (pictures are shifted and flipped), and hide some of them.
 
     All randomness is a function of seed, epoch, row and input: the same row looks the same in the
@@ -24,6 +33,7 @@ def augment(schema: Schema, batch: Batch, *, seed: int, epoch: int, input_dropou
         epoch: Counted from 0.
         input_dropout: Chance that an input of a row is hidden. A row that has any input keeps at
             least one.
+        view: The inputs that the model looks at; left out, all. Only these are hidden, and count.
     """
     varied = {}
     # Cells may lie on a device, and the numbers of their rows beside them or on the processor.
@@ -33,10 +43,11 @@ def augment(schema: Schema, batch: Batch, *, seed: int, epoch: int, input_dropou
         draw = partial(noise, seed + zlib.crc32(name.encode()), epoch, rows)
         cells = batch.inputs[name]
         varied[name] = cells if isinstance(cells, Kept) else part.augment(cells, draw)
-    may = [part.HIDE for part in schema.inputs.values()]
-    if input_dropout and len(varied) > 1 and any(may):
-        chance = torch.tensor(may).to(device, non_blocking=True) * input_dropout
-        varied = _hide(varied, noise(seed + 1, epoch, rows, len(varied)), chance)
+    may = {n: part.HIDE for n, part in schema.inputs.items() if view is None or n in view}
+    if input_dropout and len(may) > 1 and any(may.values()):
+        chance = torch.tensor(list(may.values())).to(device, non_blocking=True) * input_dropout
+        seen = {name: varied[name] for name in may}
+        varied |= _hide(seen, noise(seed + 1, epoch, rows, len(seen)), chance)
     return Batch(varied, batch.targets, batch.rows)
 
 

@@ -68,6 +68,8 @@ def keep(
     notes = list(pack.notes)
     for name, encoder in zip(model.inputs, model.encoders, strict=True):
         cells = inputs[name]
+        if name not in model.view:
+            continue
         # Of a bag, it is the items that are run, each once.
         each = encoder.each if isinstance(encoder, BagEncoder | VideoEncoder) else encoder
         items = cells.cells if isinstance(cells, Bagged) else cells

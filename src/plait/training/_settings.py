@@ -27,8 +27,9 @@ class Training:
             nothing along a cosine.
         clip: The norm that the gradient is cut to.
         accumulate: Into how many parts a batch is cut that share one step, to save memory. The
-            step is that of the whole batch, whichever labels are missing where. Where memory
-            runs out all the same, the number is doubled.
+            step is that of the whole batch, whichever labels are missing where (``OGMGE``,
+            ``MMPareto`` and the cost of ``DSelectK`` go by the part). Where memory runs out all
+            the same, the number is doubled.
         average: How slowly the averaged weights follow the trained ones, as the share kept at each
             step; 0 turns averaging off. The averaged weights are the ones evaluated and saved.
         patience: Epochs without a better score before the loop stops. Scores are compared as means

@@ -165,7 +165,13 @@ class State:
 
     def averages(self) -> dict[str, Tensor]:
         """A copy of the averaged weights, but for those that are not trained."""
-        kept, still = self.averaged.module.state_dict(), self._still
+        # What was frozen on the way is an average of what it was: only what both share stays out.
+        shared = {id(weight) for weight, _ in self.averaged.frozen}
+        named = self.averaged.module.named_parameters(remove_duplicate=False)
+        kept, still = (
+            self.averaged.module.state_dict(),
+            {name for name, weight in named if id(weight) in shared},
+        )
         return {name: value.detach().clone() for name, value in kept.items() if name not in still}
 
     @property

@@ -78,7 +78,8 @@ def train_step(
             parts there are and wherever labels are missing.
         half: Whether to compute in bfloat16.
         modality: What is done with the losses of single inputs; left out, there are none. The
-            model then has to be a :class:`~plait.Model`.
+            model then has to be a :class:`~plait.Model`. :class:`OGMGE` and :class:`MMPareto` look
+            at the gradient of each part: with them, parts are not the same step.
 
     Returns:
         The losses as they were before the step, and the weight that the balancer gave each.
@@ -109,7 +110,7 @@ def train_step(
         told.append((moved, {name: outputs[name].detach() for name in losses}, losses))
         try:
             if modality:
-                encoders = encoders_of(model, modality.inputs)
+                encoders = encoders_of(model)
                 weights |= modality.backward(table, encoders, balancer.backward)
             else:
                 weights |= balancer.backward(losses)

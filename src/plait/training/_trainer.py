@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from plait._model import Model
 from plait.balancing import Balancer, Sum
 from plait.data import Pack
 from plait.modality_balancing import ModalityBalancer
@@ -91,12 +92,13 @@ class Trainer:
         best, top, kept, stopped = 0, -math.inf, {}, "done"
         for callback in self.callbacks:
             callback.on_start(epochs)
+        watch(self.schema, state, 0, train, valid)
         for epoch in range(epochs):
             began = state.elapsed
             losses, weights, rows = self._epoch(epoch, epochs, state, loader)
             trained = state.elapsed - began
             state.refuse_non_finite()
-            watch(self.schema, state, epoch, train, valid)
+            watch(self.schema, state, epoch + 1, train, valid)
             found = self._scores(state, valid) if valid is not None else {}
             score = sum(found.values()) / len(found) if found else None
             lately = _lately([*(each.score for each in records), score], 1 + epochs // 10)
@@ -159,6 +161,7 @@ class Trainer:
                 seed=self.seed,
                 epoch=epoch,
                 input_dropout=chosen.input_dropout,
+                view=state.model.view if isinstance(state.model, Model) else None,
             )
             for batch in loader.epoch(epoch)
         )

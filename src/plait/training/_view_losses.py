@@ -21,7 +21,7 @@ def counts_of(batch: Batch, views: tuple[View, ...]) -> Counts:
     view shows everything.
     """
     found = {
-        (view, name): (target.mask & _shown(batch, view)).sum()
+        (view, name): (target.mask & _shown(batch, view, views)).sum()
         for view in views
         for name, target in batch.targets.items()
     }
@@ -53,8 +53,10 @@ def view_losses(
     """
     losses: dict[View, dict[str, Tensor]] = {}
     trusts: dict[View, dict[str, Tensor]] = {}
+    # A part of a batch may have no row of a view, though the whole of it has.
+    here = counts_of(batch, tuple(outputs)) if trust else {}
     for view, seen in outputs.items():
-        shown = _shown(batch, view)
+        shown = _shown(batch, view, tuple(outputs))
         losses[view], trusts[view] = {}, {}
         for name, count in counts[view].items():
             if name not in batch.targets:
@@ -62,12 +64,12 @@ def view_losses(
             task, target = schema.tasks[name], batch.targets[name]
             target = Masked(target.values, target.mask & shown)
             losses[view][name] = task.weight * task.loss(seen[name].float(), target, count)
-            if trust:
+            if trust and name in here[view]:
                 hole = ~target.mask.view(-1, *[1] * (target.values.ndim - 1))
                 values = target.values.masked_fill(hole, 0)
                 errors = task.errors(seen[name].detach().float(), values)
                 sure = (-errors).exp().masked_fill(~target.mask, 0)
-                trusts[view][name] = sure.sum() / target.mask.sum().clamp(min=1)
+                trusts[view][name] = sure.sum() / here[view][name]
     return ViewLosses(losses, trusts)
 
 
@@ -107,19 +109,25 @@ def losses_on(
     }
 
 
-def encoders_of(model: nn.Module, inputs: tuple[str, ...]) -> dict[str, list[nn.Parameter]]:
-    """The weights of each input's encoder that are trained; the model may be a compiled one."""
-    encoders = model.encoders
-    assert isinstance(encoders, nn.ModuleList), "views are those of a plait.Model"
+def encoders_of(model: nn.Module) -> dict[str, list[nn.Parameter]]:
+    """The trained weights that each input has of its own; the model may be a compiled one."""
+    inputs, short = model.inputs, model.short
+    assert isinstance(inputs, tuple), "views are those of a plait.Model"
+    assert isinstance(short, tuple), "views are those of a plait.Model"
+    parts: dict[str, list[nn.Module]] = {name: [] for name in inputs}
+    for names, modules in ((inputs, model.encoders), (short, model.shortcuts)):
+        assert isinstance(modules, nn.ModuleList), "views are those of a plait.Model"
+        for name, module in zip(names, modules, strict=True):
+            parts[name].append(module)
     return {
-        name: [each for each in encoder.parameters() if each.requires_grad]
-        for name, encoder in zip(inputs, encoders, strict=True)
+        name: [each for part in some for each in part.parameters() if each.requires_grad]
+        for name, some in parts.items()
     }
 
 
-def _shown(batch: Batch, view: View) -> Bool[Tensor, " batch"]:
+def _shown(batch: Batch, view: View, views: tuple[View, ...]) -> Bool[Tensor, " batch"]:
     present = torch.stack([cells.present for cells in batch.inputs.values()])
-    if len(view) == len(batch.inputs):  # a row with nothing at all has an answer to learn, too
+    if len(view) == max(map(len, views)):  # a row with nothing has an answer to learn, too
         return torch.ones_like(present[0])
     shown = [name in view for name in batch.inputs]
     return present[torch.tensor(shown)].any(0)

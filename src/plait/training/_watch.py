@@ -2,6 +2,7 @@
 
 import torch
 
+from plait._errors import ConfigError
 from plait._model import Model
 from plait.data import Pack
 from plait.schema import Schema
@@ -19,19 +20,27 @@ def watch(schema: Schema, state: State, epoch: int, train: Pack, valid: Pack | N
     Args:
         schema: The fitted schema.
         state: The training.
-        epoch: How many epochs were done before this one.
+        epoch: How many epochs are done.
         train: The training rows, of which some are looked at.
-        valid: The validation rows; without them there is nothing to tell.
+        valid: The validation rows.
+
+    Raises:
+        ConfigError: If there are none, and the balancer goes by them.
     """
     modality, model = state.modality, state.model
-    if modality is None or not modality.WATCHES or valid is None:
+    if modality is None or not modality.due(epoch):
         return
+    if valid is None:
+        raise ConfigError(
+            f"{type(modality).__name__} should have validation rows to go by. There are none. Hold "
+            "some back (`data.valid`), or take `Auxiliary`."
+        )
     assert isinstance(model, Model), "views are those of a plait.Model"
     found = [
         losses_on(schema, model, _some(pack), modality.views, state.chosen.device)
         for pack in (train, valid)
     ]
-    modality.observe(epoch + 1, *found)
+    modality.observe(epoch, *found)
 
 
 def _some(pack: Pack) -> Pack:
