@@ -3,8 +3,8 @@
     python scripts/bundle_data.py SOURCE [examples/data]
 
 SOURCE holds ``fashion_products/`` (products.csv, images.zip), ``womens_clothing/``
-(reviews.csv.gz) and ``fsdd/`` (labels.csv, recordings.zip). Only the standard library is used and every draw is seeded, so the same source
-gives the same bytes on every machine.
+(reviews.csv.gz) and ``fsdd/`` (labels.csv, recordings.zip). Only the standard library is used and
+every draw is seeded, so the same source gives the same bytes on every machine.
 """
 
 import argparse
