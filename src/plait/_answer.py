@@ -1,5 +1,6 @@
 """A model over a table of any length, some rows at a time."""
 
+import re
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,8 +19,8 @@ from .training._ahead import ahead
 
 IN_MEMORY = 1 << 26
 """Bytes up to which a file of rows to be answered is read at once."""
-ORDINARY = ("missing", "unseen", "cut", "items in lists")
-"""How notes begin of which there is nothing to be told unasked."""
+ORDINARY = re.compile(r"missing|unseen|cut to|items in lists|out of range$")
+"""How notes begin of cells that lost nothing but what is usual."""
 CHUNK = 16_384
 """Rows that are packed at a time, where they are not too large for that."""
 
@@ -135,7 +136,7 @@ def answer(
         done += len(part.table)
         on_rows(done)
     told = merged(notes)
-    lost = [str(note) for note in told if not note.what.startswith(ORDINARY)]
+    lost = [str(note) for note in told if not ORDINARY.match(note.what)]
     if lost:
         warnings.warn(
             "Some cells could not be taken as they stood, and were answered without. "

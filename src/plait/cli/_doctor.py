@@ -13,7 +13,8 @@ from ._show import emit, heading, say, table, waiting
 BRINGS = {
     "pandas": "tables and answers as data frames of pandas",
     "polars": "tables and answers as data frames of polars",
-    "hf": "pretrained text encoders in the format of transformers",
+    "hf": "pretrained encoders in the format of transformers",
+    "images": "pretrained picture encoders of timm",
     "lora": "the same, tuned by small matrices beside their attention",
     "audio": "sounds other than plain WAV files, and of several sampling rates",
     "duckdb": "tables out of files of DuckDB",
