@@ -78,12 +78,9 @@ def test_a_balancer_goes_by_the_inputs_that_are_looked_at():
 
 
 def test_the_only_input_that_is_looked_at_is_never_hidden():
-    pictures = [np.full((8, 8, 3), n, np.uint8) for n in range(20)]
-    schema = Schema.infer(
-        {"y": [float(n) for n in range(20)], "x": [float(n % 3) for n in range(20)]}, ["y"]
-    ).fit({"y": [float(n) for n in range(20)], "x": [float(n % 3) for n in range(20)]})
-    del pictures
-    cells = schema.pack({"x": [1.0] * 20, "y": [0.0] * 20})[torch.arange(20)]
+    table = {"x": [float(n % 3) for n in range(20)], "y": [float(n) for n in range(20)]}
+    schema = Schema.infer(table, ["y"]).fit(table)
+    cells = schema.pack(table)[torch.arange(20)]
     photo = Image(columns=("p",))
     both = Schema({**schema.inputs, "p": photo}, schema.tasks)
     hidden = type(cells.inputs["x"])(torch.ones(20, 3, 8, 8), torch.ones(20).bool())

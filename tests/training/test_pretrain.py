@@ -120,6 +120,7 @@ def test_its_share_of_the_time_is_all_that_it_takes(schema, monkeypatch):
     pack, counts = schema.pack(pairs()), []
     for share in (0.2, 0.6):
         seconds = itertools.count()
+        # It is asked within this turn of the loop only.
         monkeypatch.setattr("plait.training._pretrain.time.monotonic", lambda: next(seconds))  # noqa: B023
         stage = Pretraining(epochs=1000, share=share, batch_size=192)
         losses = pretrain(schema, model_of(schema), pack, InfoNCE(), QUICK, stage, budget=40.0)

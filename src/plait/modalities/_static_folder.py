@@ -110,7 +110,7 @@ class StaticFolder:
     def shape(self) -> tuple[int, int]:
         """How many tokens there are, and how long a vector is."""
         try:
-            with safe_open(self.weights, "pt") as file:
+            with safe_open(self.weights, "pt") as file:  # which gives its keys, but is no iterable
                 told = {name: torch.Size(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
         except (OSError, SafetensorError, ValueError) as error:
             raise self._unread(error) from error

@@ -94,6 +94,7 @@ class Text(Modality):
     forget: Share | None = None
     fitted: TextFit | PretrainedFit | None = None
 
+    # The base has it by class; of texts it depends on how much is trained.
     @property
     def SEEN(self) -> int | None:  # noqa: N802  # ty: ignore[incompatible-property-override]
         """60,000 rows; a frozen encoder learns nothing by heart, and what is behind it little."""
