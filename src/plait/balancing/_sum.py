@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from plait._errors import suggestion
-
 from ._base import Balancer
+from ._options import per_task
+from ._step import Step
 
 
 class Sum(Balancer):
@@ -21,31 +22,20 @@ class Sum(Balancer):
         weights: The weight of each task; one that is not named has 1.
 
     Raises:
-        ValueError: If a weight is given for a task that is not there.
+        ConfigError: If a weight is given for a task that is not there, or is not finite.
 
     Example:
         >>> w = torch.tensor(1.0, requires_grad=True)
-        >>> Sum(["a", "b"], weights={"b": 0.5}).backward({"a": 2 * w, "b": 2 * w})
-        {'a': 1.0, 'b': 0.5}
-        >>> w.grad
-        tensor(3.)
+        >>> weights = Sum(["a", "b"], weights={"b": 0.5}).backward({"a": 2 * w, "b": 2 * w})
+        >>> float(weights["b"]), float(w.grad)
+        (0.5, 3.0)
     """
 
     def __init__(self, tasks: Sequence[str], *, weights: Mapping[str, float] | None = None) -> None:
         super().__init__(tasks)
-        given = dict(weights or {})
-        for name in given:
-            if name not in self.tasks:
-                raise ValueError(
-                    f"`weights` should name the tasks {list(self.tasks)}. Got {name!r}."
-                    f"{suggestion(name, self.tasks)}"
-                )
-        self.weights = {name: float(given.get(name, 1.0)) for name in self.tasks}
+        self.fixed = per_task(tasks, "Sum", "weights", weights or {}, 1.0)
 
-    def backward(self, losses: Mapping[str, Tensor]) -> dict[str, float]:
-        """One ordinary backward pass of the weighted sum."""
-        self.check(losses)
-        if losses:
-            total = torch.stack([self.weights[name] * loss for name, loss in losses.items()]).sum()
-            total.backward()
-        return {name: self.weights[name] for name in losses}
+    def weights(self, step: Step) -> Float[Tensor, " present"]:
+        """The fixed weights."""
+        fixed = torch.tensor(self.fixed, dtype=torch.float64, device=step.losses.device)
+        return fixed[step.index]

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from torch import Tensor
+
 from plait._errors import ConfigError
 
 from ._base import Balance, Encoders, ModalityBalancer
@@ -34,9 +36,9 @@ class Auxiliary(ModalityBalancer):
         >>> step = ViewLosses({("a", "b"): {"y": w}, ("a",): {"y": 2 * w}, ("b",): {"y": 4 * w}})
         >>> def total(losses):
         ...     losses["y"].backward()
-        ...     return {"y": 1.0}
+        ...     return {"y": torch.tensor(1.0)}
         >>> Auxiliary(["a", "b"], ["y"], weight=0.5).backward(step, {}, total)
-        {'y': 1.0}
+        {'y': tensor(1.)}
         >>> w.grad  # 1 + (2 + 4) / 2
         tensor(4.)
     """
@@ -47,7 +49,7 @@ class Auxiliary(ModalityBalancer):
             raise ConfigError(f"`weight` should be a number of 0 or more. Got {weight!r}.")
         self.weight = weight
 
-    def backward(self, step: ViewLosses, encoders: Encoders, balance: Balance) -> dict[str, float]:
+    def backward(self, step: ViewLosses, encoders: Encoders, balance: Balance) -> dict[str, Tensor]:
         """One backward pass of the sum."""
         total = dict(step.losses.get(self.inputs, {}))
         for view, losses in step.losses.items():

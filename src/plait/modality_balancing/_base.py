@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ._step import View, ViewLosses
 
-Balance = Callable[[Mapping[str, Tensor]], dict[str, float]]
+Balance = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 """From one loss per task to gradients, as a :class:`~plait.balancing.Balancer` does it; returns
 the weight of each task."""
 Encoders = Mapping[str, Sequence[nn.Parameter]]
@@ -43,7 +43,7 @@ class ModalityBalancer(nn.Module, ABC):
         return tuple(dict.fromkeys([self.inputs, *alone]))
 
     @abstractmethod
-    def backward(self, step: ViewLosses, encoders: Encoders, balance: Balance) -> dict[str, float]:
+    def backward(self, step: ViewLosses, encoders: Encoders, balance: Balance) -> dict[str, Tensor]:
         """Add the gradient of a step into ``.grad``.
 
         Args:

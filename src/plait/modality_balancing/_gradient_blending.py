@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import torch
+from torch import Tensor
 
 from plait._errors import ConfigError
 
@@ -55,12 +56,12 @@ class GradientBlending(ModalityBalancer):
         shape = (len(self.views), len(self.tasks))
         self.register_buffer("weights", torch.ones(shape, dtype=torch.float64))
         self.register_buffer("before", torch.full((2, *shape), torch.nan, dtype=torch.float64))
-        self.weights: torch.Tensor
-        self.before: torch.Tensor
+        self.weights: Tensor
+        self.before: Tensor
 
-    def backward(self, step: ViewLosses, encoders: Encoders, balance: Balance) -> dict[str, float]:
+    def backward(self, step: ViewLosses, encoders: Encoders, balance: Balance) -> dict[str, Tensor]:
         """One backward pass of the weighted sum."""
-        total: dict[str, torch.Tensor] = {}
+        total: dict[str, Tensor] = {}
         for row, view in enumerate(self.views):
             for task, loss in step.losses.get(view, {}).items():
                 weight = self.weights[row, self.tasks.index(task)].to(loss.dtype)
@@ -90,7 +91,7 @@ class GradientBlending(ModalityBalancer):
         self.weights.copy_(torch.where(total > 0, settled, self.weights))
         self.before.copy_(now)
 
-    def _table(self, losses: Mapping[View, Mapping[str, float]]) -> torch.Tensor:
+    def _table(self, losses: Mapping[View, Mapping[str, float]]) -> Tensor:
         rows = [
             [losses.get(view, {}).get(task, torch.nan) for task in self.tasks]
             for view in self.views

@@ -46,7 +46,7 @@ class MMPareto(ModalityBalancer):
             raise ConfigError(f"`gamma` should be a positive number. Got {gamma!r}.")
         self.gamma = gamma
 
-    def backward(self, step: ViewLosses, encoders: Encoders, balance: Balance) -> dict[str, float]:
+    def backward(self, step: ViewLosses, encoders: Encoders, balance: Balance) -> dict[str, Tensor]:
         """A backward pass for each input alone, and one for all together."""
         every = list({id(each): each for some in encoders.values() for each in some}.values())
         with apart(every):

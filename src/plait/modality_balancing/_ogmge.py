@@ -81,7 +81,7 @@ class OGMGE(ModalityBalancer):
         found = torch.where(ratio > 1, 1 - torch.tanh(self.alpha * ratio), 1.0)
         return dict(zip(seen, found, strict=True))
 
-    def backward(self, step: ViewLosses, encoders: Encoders, balance: Balance) -> dict[str, float]:
+    def backward(self, step: ViewLosses, encoders: Encoders, balance: Balance) -> dict[str, Tensor]:
         """One backward pass of the joint loss, and the encoders' gradients modulated."""
         every = list({id(each): each for some in encoders.values() for each in some}.values())
         with apart(every):

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from plait._errors import ConfigError, NonFiniteError
-from plait.balancing import Balancer
+from plait.balancing import Balancer, backward
 from plait.data import Batch
 from plait.modality_balancing import ModalityBalancer
 from plait.schema import Schema
@@ -92,12 +93,16 @@ def train_step(
     """
     optimizer.zero_grad(set_to_none=True)
     told: list[Told] = []
-    weights: dict[str, float] = {}
+    weights: dict[str, Tensor] = {}
     kind = torch.device(device).type
     # A whole batch divides by its own labels; only the parts of one must be told.
     counts = _counts(batch) if accumulate > 1 else None
     shown = counts_of(batch, modality.views) if modality else {}
-    for part in _parts(batch, accumulate):
+    parts = _parts(batch, accumulate)
+    totals = None
+    if len(parts) > 1 and balancer.needs == "losses" and not modality:
+        totals = _totals(schema, model, parts, counts, device, half)
+    for place, part in enumerate(parts):
         moved = part.to(device, non_blocking=True)
         with torch.autocast(kind, torch.bfloat16) if half else nullcontext():
             seen = model(moved.inputs, views=modality.views) if modality else {}
@@ -109,43 +114,85 @@ def train_step(
             losses = task_losses(schema, outputs, moved, counts)
         told.append((moved, {name: outputs[name].detach() for name in losses}, losses))
         try:
+            # Each part has its share of the step's loss, where the balancer takes their mean.
+            balance = partial(
+                _balanced, balancer=balancer, place=place, parts=len(parts), totals=totals
+            )
             if modality:
-                encoders = encoders_of(model)
-                weights |= modality.backward(table, encoders, balancer.backward)
+                weights |= modality.backward(table, encoders_of(model), balance)
             else:
-                weights |= balancer.backward(losses)
+                weights |= balance(losses)
         except Exception:
             # A balancer may break on what is not finite: the cause is then told in its place.
             refuse_non_finite(schema, told)
             raise
     own = {id(each) for each in balancer.parameters()}
     mine = [w for group in optimizer.param_groups for w in group["params"] if id(w) not in own]
-    return _checked_step(schema, told, mine, balancer, optimizer, clip), weights
+    return _checked_step(schema, told, weights, mine, balancer, optimizer, clip)
+
+
+def _balanced(
+    losses: Mapping[str, Tensor],
+    balancer: Balancer,
+    place: int,
+    parts: int,
+    totals: Mapping[str, Tensor] | None,
+) -> dict[str, Tensor]:
+    return backward(
+        {name: loss * parts for name, loss in losses.items()} if parts > 1 else losses,
+        balancer,
+        micro=(place, parts),
+        exact=parts > 1 and balancer.needs != "losses",
+        totals=totals,
+    )
+
+
+@torch.no_grad()
+def _totals(
+    schema: Schema,
+    model: nn.Module,
+    parts: Sequence[Batch],
+    counts: Mapping[str, int] | None,
+    device: str,
+    half: bool,
+) -> dict[str, Tensor]:
+    """The losses of a whole step, where weights follow from them: parts are run once more."""
+    total: dict[str, Tensor] = {}
+    kind = torch.device(device).type
+    for part in parts:
+        moved = part.to(device, non_blocking=True)
+        with torch.autocast(kind, torch.bfloat16) if half else nullcontext():
+            outputs = model(moved.inputs)
+        for name, loss in task_losses(schema, outputs, moved, counts).items():
+            total[name] = total[name] + loss if name in total else loss
+    return total
 
 
 def _checked_step(
     schema: Schema,
     told: Sequence[Told],
+    weights: Mapping[str, Tensor],
     parameters: Sequence[Tensor],
     balancer: Balancer,
     optimizer: torch.optim.Optimizer,
     clip: float,
-) -> dict[str, float]:
+) -> tuple[dict[str, float], dict[str, float]]:
     total: dict[str, Tensor] = {}
     for _, _, losses in told:
         for name, loss in losses.items():
             total[name] = total.get(name, 0.0) + loss.detach()
     if not total:
         optimizer.step()
-        return {}
+        return {}, {}
     norm = get_total_norm([each.grad for each in parameters if each.grad is not None])
     own = get_total_norm(
         [each.grad for each in balancer.parameters() if each.grad is not None], math.inf
     )
     # One question for all, so that a device is waited for once.
-    numbers = [*total.values(), norm, own]
+    numbers = [*weights.values(), *total.values(), norm, own]
     device = next(iter(total.values())).device
-    *values, length, largest = torch.stack([each.to(device) for each in numbers]).tolist()
+    found = torch.stack([each.float().to(device) for each in numbers]).tolist()
+    given, (*values, length, largest) = found[: len(weights)], found[len(weights) :]
     if not all(map(math.isfinite, values)):
         refuse_non_finite(schema, told)
     if not (math.isfinite(length) and math.isfinite(largest)):
@@ -166,7 +213,7 @@ def _checked_step(
                 "on the device. Smaller batches do not help: choose a smaller `width`."
             ) from error
         raise
-    return dict(zip(total, values, strict=True))
+    return dict(zip(total, values, strict=True)), dict(zip(weights, given, strict=True))
 
 
 def _counts(batch: Batch) -> dict[str, int]:

@@ -1,0 +1,140 @@
+"""The one engine: from losses to gradients, by way of a balancer."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ._base import At, Balancer
+from ._call import Call
+from ._gather import finish, gather
+from ._graph import Graph
+from ._ranks import How, Ranks
+from ._report import Report
+from ._shared import Found, spread
+from ._way import way
+
+
+@torch.no_grad()
+def backward(
+    losses: Mapping[str, Tensor],
+    balancer: Balancer,
+    *,
+    at: At | None = None,
+    features: Tensor | Sequence[Tensor] | None = None,
+    over: Sequence[Tensor] | None = None,
+    every: int = 1,
+    micro: tuple[int, int] = (0, 1),
+    exact: bool = False,
+    totals: Mapping[str, Tensor] | None = None,
+    scaler: "torch.amp.GradScaler | None" = None,
+    stream: bool = False,
+    ranks: How | Literal["off"] | None = None,
+    counts: Mapping[str, int] | None = None,
+) -> dict[str, Tensor]:
+    """Balance several losses, and add the gradient into ``.grad`` and nothing else.
+
+    Use it in place of ``(loss_1 + loss_2).backward()`` in a loop of your own. What is shared and
+    what belongs to one task is read from the graph: a weight is shared if two losses reach it.
+    Methods that look at losses alone weigh whole losses. Methods that look at gradients weigh what
+    is shared, and each task's own weights follow its own loss, as in the published code of nearly
+    all of them. Where only one task is there, such methods give its plain gradient.
+
+    Args:
+        losses: A scalar for each task that has a label in this step. One that is left out, or is
+            not finite, is absent: it pulls at nothing, and its state does not move. Those that are
+            not finite are counted in ``balancer.skipped``.
+        balancer: The rule.
+        at: Where the gradients of tasks are compared: ``"shared"``, at all shared weights, with a
+            backward pass for each task; ``"features"``, where the heads begin, with one
+            backward pass through what is shared. ``"losses"`` is for rules that look at no
+            gradient. Left out, what the balancer prefers.
+        features: What all heads begin with, for ``at="features"``; left out, it is found in the
+            graph.
+        over: The shared weights at which gradients are compared, for ``at="shared"``, such as
+            those of the last shared layer; left out, all.
+        every: In how many steps weights are found anew; in between they are held, and a step
+            costs one backward pass.
+        micro: This part of a step that comes in several, and how many there are, as ``(0, 4)`` to
+            ``(3, 4)``. Losses are means over the part; gradients are divided by the number of
+            parts. Weights are found in the first part and held.
+        exact: Whether the gradients of all parts are gathered, and weights found at the last one.
+        totals: The losses of the whole step, where ``losses`` are those of a part and weights
+            should follow from all.
+        scaler: The scaler of mixed precision. Losses are handed over as they are; gradients come
+            out scaled, as ``scaler.unscale_`` and ``scaler.step`` expect them.
+        stream: Whether only the gradients of one piece of the network are kept at a time, in
+            exchange for one more backward pass.
+        ranks: How processes that train one model on different rows compare gradients. ``"exact"``:
+            those of the mean gradients, for which all gradients travel; ``"sketch"``: nearly so,
+            from 2,048 numbers for each task; ``"local"``: the mean over processes of what each
+            sees, in which the noise of small batches makes gradients look longer; ``"sharded"``:
+            FSDP2, with ``over``. ``"off"``: they do not. Left out, ``"sketch"`` where there are
+            several processes.
+        counts: How many labelled rows stand behind each loss in this process. With it, each loss is
+            that of all rows of all processes; without, processes count alike.
+
+    Returns:
+        The weight of each task of ``losses``, without a graph, on the device of the balancer; 0
+        for one that is not finite, or as long as ``exact`` gathers.
+
+    Raises:
+        ValueError: If a loss is of no task here, is no scalar or has no graph.
+        ConfigError: If nothing is shared, or a choice does not fit the method.
+
+    Example:
+        >>> from plait.balancing import UPGrad
+        >>> w = torch.tensor([1.0, 1.0], requires_grad=True)
+        >>> weights = backward({"a": 3 * w[0], "b": w[1] - w[0]}, UPGrad(["a", "b"]))
+        >>> w.grad  # a step against it lets no loss rise
+        tensor([0.7500, 1.2500])
+    """
+    balancer.check(losses)
+    agreed = Ranks.of(ranks)
+    chosen = way(balancer, at, features, over, every, micro, exact, stream, agreed)
+    part, parts = micro
+    call = Call.of(
+        losses, balancer, parts=parts, totals=totals, scaler=scaler, ranks=agreed, counts=counts
+    )
+    last, names = part == parts - 1, call.names
+    found: Found | None = None
+    weights = call.step.losses.new_zeros(len(names))
+    if exact:
+        window = gather(call, part == 0)
+        if last and window.tasks:
+            names, found = finish(call, window)
+            weights = found[0]
+        balancer.work.window = None if last else window
+    elif not names:
+        pass
+    elif len(names) == 1 and balancer.needs != "losses":
+        weights = weights + 1
+        spread(call, weights, Graph.of(list(call.losses.values())), balancer.work.shared or ())
+    elif not _due(call, every, part):
+        weights = call.remembered()
+        spread(call, weights, Graph.of(list(call.losses.values())), balancer.work.shared or ())
+    elif chosen is None:
+        weights, _ = call.solve()
+        spread(call, weights, Graph.of(list(call.losses.values())))
+        found = weights, None
+    else:
+        found = chosen(call)
+        weights = found[0]
+    if found is not None:
+        skipped = tuple(name for name in losses if name not in call.losses)
+        balancer.last = Report(names, *found, skipped)
+    if last:
+        balancer.steps += 1
+    known = dict(zip(names, weights.unbind(), strict=True))
+    nothing = weights.new_zeros(())
+    return {name: known.get(name, nothing) for name in losses}
+
+
+def _due(call: Call, every: int, part: int) -> bool:
+    """Whether weights are to be found in this call; if not, those held are taken."""
+    rule = call.balancer
+    if part:
+        return not rule.known
+    new = not rule.known.issuperset(call.places)
+    return new or (rule.due() and rule.steps % every == 0)

@@ -1,0 +1,153 @@
+"""What one call of the engine is about."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from jaxtyping import Float
+from torch import Tensor
+
+from ._base import Balancer
+from ._ranks import Ranks
+from ._step import Step
+
+
+@dataclass(frozen=True)
+class Call:
+    """The losses that are there, what they are multiplied by, and what is known of them.
+
+    Args:
+        balancer: The rule.
+        names: The tasks that are there in any process, in the balancer's order.
+        losses: The finite losses of this process, in the same order.
+        seeds: What the gradient of each is multiplied by.
+        step: What the rule may see, without gradients.
+        scale: By how much a scaler of mixed precision lengthens all gradients; None for one.
+        ranks: How processes agree.
+    """
+
+    balancer: Balancer
+    names: tuple[str, ...]
+    losses: Mapping[str, Tensor]
+    seeds: Sequence[Tensor]
+    step: Step
+    scale: Tensor | None
+    ranks: Ranks
+
+    @classmethod
+    def of(
+        cls,
+        losses: Mapping[str, Tensor],
+        balancer: Balancer,
+        *,
+        parts: int,
+        totals: Mapping[str, Tensor] | None,
+        scaler: "torch.amp.GradScaler | None",
+        ranks: Ranks,
+        counts: Mapping[str, int] | None,
+    ) -> "Call":
+        """From what :func:`backward` was given."""
+        finite = _finite(losses, balancer)
+        mine = {name: losses[name] for name in balancer.tasks if name in finite}
+        together = {name: loss.detach() for name, loss in mine.items()}
+        factors: dict[str, Tensor] = {}
+        if ranks.how:
+            together, factors = ranks.agree(balancer.tasks, mine, counts)
+        if totals is not None:
+            together = {name: totals[name].detach() for name in together}
+        one = next(iter(mine.values())).detach().new_ones(()).float() if mine else torch.ones(())
+        scale = None if scaler is None else scaler.scale(one)
+        every = one / parts if scale is None else scale / parts
+        home = balancer.held.device
+        numbers = [loss.to(home, torch.float64).reshape(()) for loss in together.values()]
+        step = Step(
+            losses=torch.stack(numbers) if numbers else torch.zeros(0, dtype=torch.float64),
+            index=torch.tensor([balancer.tasks.index(name) for name in together]).to(home).long(),
+        )
+        seeds = [every * factors[name] if name in factors else every for name in mine]
+        return cls(balancer, tuple(together), mine, seeds, step, scale, ranks)
+
+    @property
+    def places(self) -> list[int]:
+        """Where the tasks that are there stand among the balancer's."""
+        return [self.balancer.tasks.index(name) for name in self.names]
+
+    @property
+    def local(self) -> list[int]:
+        """Where the losses of this process stand among the tasks that are there."""
+        return [self.names.index(name) for name in self.losses]
+
+    def mine(self, weights: Float[Tensor, " present"]) -> list[Tensor]:
+        """The weights of the losses of this process, where the losses are."""
+        some = next(iter(self.losses.values()))
+        every = weights.to(some.device, torch.float32 if some.device.type == "mps" else None)
+        return [every[place] for place in self.local]
+
+    def solve(
+        self,
+        gramian: Float[Tensor, "present present"] | None = None,
+        rows: Float[Tensor, "present numbers"] | None = None,
+    ) -> tuple[Float[Tensor, " present"], Step]:
+        """Ask the rule, and remember what it said.
+
+        Where gradients are not finite, the weights of the step before are taken, and nothing is
+        remembered: a scaler will see such gradients and skip the step.
+
+        Args:
+            gramian: Inner products of gradients, scaled as these are.
+            rows: The gradients themselves, for rules that need them.
+        """
+        rule, step = self.balancer, self.step
+        if gramian is not None:
+            if self.scale is not None:
+                gramian = gramian / self.scale.to(gramian).square()
+            gramian = gramian.to(rule.held.device)
+            if not bool(gramian.isfinite().all()):
+                return self.remembered(), step
+        if rule.needs == "jacobian" and rows is not None and self.scale is not None:
+            rows = rows / self.scale.to(rows)
+        step = Step(step.losses, step.index, gramian, rows if rule.needs == "jacobian" else None)
+        weights = self._asked(step)
+        if self.ranks.how:
+            dist.broadcast(weights, 0)
+        rule.held[step.index] = weights
+        rule.known = rule.known.union(self.places)
+        return weights, step
+
+    def remembered(self) -> Float[Tensor, " present"]:
+        """The weights that are held; one that was never found is the mean of the others, or 1."""
+        rule = self.balancer
+        there = torch.tensor([place in rule.known for place in self.places])
+        there = there.to(rule.held.device)
+        held = rule.held[self.step.index]
+        mean = (held * there).sum() / there.sum().clamp(min=1)
+        return torch.where(there, held, torch.where(there.any(), mean, 1.0))
+
+    def _asked(self, step: Step) -> Tensor:
+        """The rule's answer; gradients of what it learns itself are scaled like all others."""
+        learned = list(self.balancer.parameters()) if self.scale is not None else []
+        before = [each.grad for each in learned]
+        for each in learned:
+            each.grad = None
+        weights = self.balancer.weights(step)
+        for each, kept in zip(learned, before, strict=True):
+            if each.grad is not None and self.scale is not None:
+                each.grad *= self.scale.to(each.grad)
+            if kept is not None:
+                each.grad = kept if each.grad is None else each.grad + kept
+        return weights
+
+
+def _finite(losses: Mapping[str, Tensor], balancer: Balancer) -> set[str]:
+    """The tasks whose loss is finite; the others are counted."""
+    if not losses:
+        return set()
+    # One question for all, so that a device is waited for once.
+    home = next(iter(losses.values())).device
+    flags = [loss.detach().isfinite().reshape(()).to(home) for loss in losses.values()]
+    fine = torch.stack(flags).tolist()
+    for name, well in zip(losses, fine, strict=True):
+        if not well:
+            balancer.skipped[balancer.tasks.index(name)] += 1
+    return {name for name, well in zip(losses, fine, strict=True) if well}

@@ -1,0 +1,141 @@
+"""Which weights each loss reaches, read from autograd's graph."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from torch import Tensor
+from torch.autograd.graph import Node, get_gradient_edge
+
+Edge = tuple[Node, int]
+Gate = tuple[Node, int, int]
+"""A node of one task, the number of its input, and the task: a place where a gradient leaves what
+the task has for itself, and enters what is shared."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The graph behind several losses, with a set of tasks for each node.
+
+    A set is a number whose bits are the tasks. Nodes stand in the order in which backward reaches
+    them: each before all that it hands gradients to.
+
+    Args:
+        roots: Where backward begins for each loss.
+        nodes: All nodes but those of leaves.
+        tasks: The tasks of each node, those of leaves too.
+        leaves: The leaf tensor behind each node of one.
+    """
+
+    roots: Sequence[Edge]
+    nodes: Sequence[Node]
+    tasks: dict[Node, int]
+    leaves: dict[Node, Tensor]
+
+    @classmethod
+    def of(cls, losses: Sequence[Tensor]) -> "Graph":
+        """Read the graph of some losses."""
+        ends = [get_gradient_edge(loss) for loss in losses]
+        roots = [(end.node, end.output_nr) for end in ends]
+        order = _order([node for node, _ in roots])
+        tasks = dict.fromkeys(order, 0)
+        for bit, (node, _) in enumerate(roots):
+            tasks[node] |= 1 << bit
+        nodes, leaves = [], {}
+        for node in order:
+            mine = tasks[node]
+            leaf = getattr(node, "variable", None)
+            if isinstance(leaf, Tensor):
+                leaves[node] = leaf
+                continue
+            nodes.append(node)
+            for child, _ in children(node):
+                tasks[child] |= mine
+        return cls(roots, nodes, tasks, leaves)
+
+    @cached_property
+    def shared(self) -> list[Tensor]:
+        """The leaves that two losses or more reach."""
+        return [leaf for node, leaf in self.leaves.items() if many(self.tasks[node])]
+
+    @cached_property
+    def reach(self) -> dict[Tensor, int]:
+        """The tasks of each leaf."""
+        return {leaf: self.tasks[node] for node, leaf in self.leaves.items()}
+
+    def own(self, task: int) -> list[Tensor]:
+        """The leaves that only one of the losses reaches."""
+        return [leaf for leaf, tasks in self.reach.items() if tasks == 1 << task]
+
+    @property
+    def gates(self) -> list[Gate]:
+        """Where a gradient leaves what one task has for itself, and enters what is shared."""
+        return [
+            (node, number, self.tasks[node].bit_length() - 1)
+            for node in self.nodes
+            if not many(self.tasks[node])
+            for number, (child, _) in enumerate(node.next_functions)
+            if child is not None and many(self.tasks[child])
+        ]
+
+    def cut(self) -> list[Edge] | None:
+        """Where all heads begin: the edges from which all that is shared lies behind.
+
+        None if there are none such: some tasks share more than others do, a weight of a head is
+        shared, or something shared is used again behind the beginning of a head.
+        """
+        every = (1 << len(self.roots)) - 1
+        if any(many(each) and each != every for each in self.tasks.values()):
+            return None
+        found = dict.fromkeys(edge for edge in self.roots if self.tasks[edge[0]] == every)
+        for node, number, _ in self.gates:
+            child, output = node.next_functions[number]
+            if child is None or child in self.leaves:
+                return None
+            found[child, output] = None
+        return None if self.nested(list(found)) else list(found)
+
+    def nested(self, edges: Sequence[Edge]) -> bool:
+        """Whether one of some edges lies behind another."""
+        seen = self._behind([edge for node, _ in edges for edge in children(node)], ())
+        return any(node in seen for node, _ in edges)
+
+    def above(self, edges: Sequence[Edge]) -> list[Tensor]:
+        """The leaves that a loss reaches without crossing one of some edges."""
+        seen = self._behind(self.roots, edges)
+        return [leaf for node, leaf in self.leaves.items() if node in seen]
+
+    def _behind(self, begin: Sequence[Edge], stop: Sequence[Edge]) -> set[Node]:
+        stopped, seen = set(stop), set()
+        stack = [edge for edge in begin if edge not in stopped]
+        while stack:
+            node, _ = stack.pop()
+            if node not in seen:
+                seen.add(node)
+                stack += [edge for edge in children(node) if edge not in stopped]
+        return seen
+
+
+def children(node: Node) -> list[Edge]:
+    """Where a node hands its gradients to."""
+    return [(child, number) for child, number in node.next_functions if child is not None]
+
+
+def many(tasks: int) -> bool:
+    """Whether a set has more than one task."""
+    return tasks & (tasks - 1) != 0
+
+
+def _order(roots: Sequence[Node]) -> list[Node]:
+    done: dict[Node, None] = {}
+    for root in roots:
+        # A node is put down when all behind it are; the reverse is the order of backward.
+        stack: list[tuple[Node, bool]] = [(root, False)]
+        while stack:
+            node, ready = stack.pop()
+            if ready:
+                done[node] = None
+            elif node not in done:
+                stack.append((node, True))
+                stack += [(child, False) for child, _ in children(node) if child not in done]
+    return list(reversed(done))

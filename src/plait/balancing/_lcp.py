@@ -1,0 +1,78 @@
+"""The linear complementarity problem, to which several rules come down."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+RIDGE, SLACK = 1e-13, 1e-12
+
+
+def complementary(
+    matrix: Float[Tensor, "size size"], given: Float[Tensor, "problems size"]
+) -> Float[Tensor, "problems size"]:
+    """``x >= 0`` with ``matrix @ x >= given``, one of both an equality in each place.
+
+    By block principal pivoting: all places on the wrong side change sides together as long as
+    that helps, and one at a time where it does not, which ends after finitely many rounds.
+    The rounds are bounded by the size; on a processor they end as soon as all is done.
+
+    Args:
+        matrix: Positive semi-definite with a unit diagonal; a ridge of 1e-13 keeps equal rows, and
+            opposed ones, apart.
+        given: The right-hand sides.
+
+    Source:
+        Kim and Park, *Fast Nonnegative Matrix Factorization: An Active-Set-Like Method and
+        Comparisons*, SIAM J. Sci. Comput. 33 (2011), on the rule of Júdice and Pires (1994).
+    """
+    size = matrix.shape[-1]
+    matrix = matrix + RIDGE * torch.eye(size, dtype=matrix.dtype, device=matrix.device)
+    lengths = given.abs().amax(-1, keepdim=True).clamp(min=torch.finfo(given.dtype).tiny)
+    given = given / lengths
+    basic = given > 0
+    least = torch.full_like(given[:, 0], size + 1)
+    tries = torch.full_like(least, 3)
+    order = torch.arange(1, size + 1, device=given.device)
+    here = given.device.type == "cpu" and not torch.compiler.is_compiling()
+    for _ in range(2 * size + 10):
+        x = _on(matrix, given, basic)
+        y = x @ matrix - given
+        reach = SLACK * (1 + x.abs().amax(-1, keepdim=True))
+        wrong = torch.where(basic, x < -reach, y < -reach)
+        count = wrong.sum(-1)
+        if here and not bool(count.any()):
+            break
+        better = count < least
+        least = torch.minimum(least, count)
+        all_at_once = better | (tries > 0)
+        tries = torch.where(better, 3, tries - 1)
+        final = (wrong * order).amax(-1, keepdim=True) == order
+        basic = basic ^ (wrong & (all_at_once[:, None] | final))
+    return _on(matrix, given, basic).clamp(min=0) * lengths
+
+
+def _on(
+    matrix: Float[Tensor, "size size"],
+    given: Float[Tensor, "problems size"],
+    basic: Bool[Tensor, "problems size"],
+) -> Float[Tensor, "problems size"]:
+    both = basic[:, :, None] & basic[:, None, :]
+    whole = torch.where(both, matrix, torch.diag_embed((~basic).to(matrix.dtype)))
+    return torch.linalg.solve_ex(whole, torch.where(basic, given, 0.0))[0]
+
+
+def scaled(
+    gramian: Float[Tensor, "size size"],
+) -> tuple[Float[Tensor, " size"], Float[Tensor, "size size"]]:
+    """The lengths of the gradients, and their cosines; of a gradient of zero, 0 and a unit row.
+
+    Args:
+        gramian: The inner products of the gradients.
+    """
+    lengths = gramian.diagonal().clamp(min=0).sqrt()
+    safe = torch.where(lengths > 0, lengths, 1.0)
+    cosines = gramian / safe[:, None] / safe
+    cosines = torch.where(
+        torch.eye(len(cosines), dtype=torch.bool, device=gramian.device), 1.0, cosines
+    )
+    return lengths, cosines

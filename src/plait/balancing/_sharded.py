@@ -1,0 +1,78 @@
+"""Gradients that arrive in shards: a backward pass for each task through FSDP2."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.distributed.tensor import DTensor
+
+from plait._errors import ConfigError
+
+from ._call import Call
+from ._grads import retained
+from ._shared import Found
+
+
+@dataclass(frozen=True)
+class Sharded:
+    """Gradients compared at sharded weights, of which each process holds a part.
+
+    A gradient comes back as the mean over processes, in shards; inner products of shards add up.
+
+    Args:
+        over: The sharded weights that are shared by tasks.
+    """
+
+    over: Sequence[Tensor]
+
+    def __call__(self, call: Call) -> Found:
+        """Add the gradient; the weights and the Gramian.
+
+        Raises:
+            ConfigError: If a loss is not there in this process: its shards are wanted.
+        """
+        if len(call.losses) < len(call.names):
+            raise ConfigError(
+                f"Each process should have each loss for {type(call.balancer).__name__} over "
+                f"sharded weights. Of {list(call.names)} this one has {list(call.losses)}. Give a "
+                "loss of zero that depends on the same outputs."
+            )
+        leaves = list(self.over)
+        before = [leaf.grad for leaf in leaves]
+        rows = []
+        with retained():
+            for task, loss in enumerate(call.losses.values()):
+                for leaf in leaves:
+                    leaf.grad = None
+                seed = call.seeds[task].to(loss.device, loss.dtype).expand_as(loss)
+                torch.autograd.backward(loss, seed, retain_graph=task < len(call.names) - 1)
+                rows.append(
+                    torch.cat(
+                        [
+                            (torch.zeros_like(_local(leaf)) if leaf.grad is None else
+                             _local(leaf.grad)).reshape(-1)
+                            for leaf in leaves
+                        ]
+                    )
+                )  # fmt: skip
+        table = torch.stack(rows)
+        gramian = (table @ table.T).double()
+        dist.all_reduce(gramian)
+        weights, _ = call.solve(gramian, table)
+        mixed = weights.to(table.device, table.dtype) @ table
+        parts = mixed.split([_local(leaf).numel() for leaf in leaves])
+        for leaf, part, kept in zip(leaves, parts, before, strict=True):
+            grad = part.view_as(_local(leaf)).to(leaf.dtype)
+            if isinstance(leaf, DTensor):
+                shape, stride = leaf.shape, leaf.stride()
+                grad = DTensor.from_local(
+                    grad, leaf.device_mesh, leaf.placements, shape=shape, stride=stride
+                )
+            leaf.grad = grad if kept is None else kept + grad
+        return weights, gramian
+
+
+def _local(tensor: Tensor) -> Tensor:
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor

@@ -1,0 +1,99 @@
+"""From the choices of one call to the way in which gradients are compared."""
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor
+
+from plait._errors import ConfigError
+
+from ._base import At, Balancer
+from ._call import Call
+from ._features import Features
+from ._ranks import Ranks
+from ._sharded import Sharded
+from ._shared import Found, Shared
+
+Way = Callable[[Call], Found]
+PLACES = ("losses", "features", "shared")
+
+
+def way(
+    balancer: Balancer,
+    at: At | None,
+    features: Tensor | Sequence[Tensor] | None,
+    over: Sequence[Tensor] | None,
+    every: int,
+    micro: tuple[int, int],
+    exact: bool,
+    stream: bool,
+    ranks: Ranks,
+) -> Way | None:
+    """How gradients are compared; None for rules that look at losses alone.
+
+    Raises:
+        ConfigError: If the choices do not fit each other or the rule.
+    """
+    name = type(balancer).__name__
+    part, parts = micro
+    if every < 1:
+        raise ConfigError(f"`every` should be 1 step or more. Got {every}.")
+    if not 0 <= part < parts:
+        raise ConfigError(
+            f"`micro` should be a part and how many there are, from (0, {parts}) to "
+            f"({parts - 1}, {parts}). Got {micro}."
+        )
+    at = at or ("features" if features is not None and balancer.needs != "losses" else balancer.at)
+    if at not in PLACES:
+        raise ConfigError(f"`at` should be one of {', '.join(PLACES)}. Got {at!r}.")
+    if balancer.needs == "losses":
+        told = {"at": at != "losses", "features": features is not None, "over": over is not None}
+        told |= {"exact": exact, "stream": stream}
+        for option, said in told.items():
+            if said:
+                raise ConfigError(
+                    f"{name} looks at losses alone, and at no gradient: `{option}` is for methods "
+                    "that do."
+                    + (
+                        " Give it `totals`, the losses of the whole step."
+                        if option == "exact"
+                        else ""
+                    )
+                )
+        return None
+    if at == "losses":
+        raise ConfigError(
+            f'{name} looks at gradients: `at` should be "shared" or "features". Got "losses".'
+        )
+    wrong = {
+        "features": at != "features" and features is not None,
+        "over": at != "shared" and over is not None,
+        "stream": at != "shared" and stream,
+        "exact": (at != "shared" or over is not None or stream) and exact,
+    }
+    for option, clash in wrong.items():
+        if clash:
+            raise ConfigError(
+                f"`{option}` does not go with the other choices for {name} (at={at!r}"
+                f"{', over' if over is not None else ''}{', stream' if stream else ''})."
+            )
+    several = ranks.how is not None
+    if exact and several:
+        raise ConfigError(
+            f"`exact` gathers the parts of a step in one process, and {name} is to compare them "
+            f"among several (ranks={ranks.how!r}). Leave `exact` out: weights are then held."
+        )
+    if balancer.needs == "jacobian" and (
+        over is not None or stream or every > 1 or several or (parts > 1 and not exact)
+    ):
+        raise ConfigError(
+            f"{name} changes the gradient itself, so it needs it whole and in each step: `over`, "
+            "`stream`, `every`, `ranks` and `micro` without `exact` are not for it."
+        )
+    if ranks.how == "sharded":
+        if over is None:
+            raise ConfigError('ranks="sharded" should be told the sharded weights: `over`.')
+        return Sharded(over)
+    if at == "features":
+        tensors = [features] if isinstance(features, Tensor) else features
+        return Features(tensors)
+    return Shared(over, stream)

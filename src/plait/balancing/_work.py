@@ -1,0 +1,52 @@
+"""Room for gradients that is used again in each step."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ._window import Window
+
+
+@dataclass
+class Work:
+    """Scratch memory of a balancer: no part of its state, and never copied with it.
+
+    Args:
+        rows: The room for the rows of the last step.
+        window: What was gathered of a step that comes in several parts.
+        shared: What was shared when all tasks were last there.
+    """
+
+    rows: Tensor | None = None
+    window: Window | None = None
+    shared: list[Tensor] | None = None
+
+    def room(
+        self, tasks: int, numbers: int, like: Tensor, dtype: torch.dtype
+    ) -> Float[Tensor, "tasks numbers"]:
+        """A matrix with anything in it; the one of the step before where it fits.
+
+        Args:
+            tasks: Its rows.
+            numbers: Its columns.
+            like: A tensor on the same device.
+            dtype: Of its numbers.
+        """
+        rows = self.rows
+        if (
+            rows is None
+            or rows.shape[1] != numbers
+            or len(rows) < tasks
+            or rows.dtype != dtype
+            or rows.device != like.device
+        ):
+            self.rows = rows = torch.empty(tasks, numbers, dtype=dtype, device=like.device)
+        return rows[:tasks]
+
+    def __deepcopy__(self, memo: dict) -> "Work":
+        return Work()
+
+    def __getstate__(self) -> dict:
+        return {"rows": None, "window": None, "shared": None}
