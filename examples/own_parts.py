@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 import plait
-from plait.balancing import Balancer
+from plait.balancing import Balancer, Step
 from plait.fusion import Fusion
 from plait.training import outputs, task_losses
 
@@ -33,17 +33,13 @@ class Relative(Balancer):
 
     def __init__(self, tasks: Sequence[str]) -> None:
         super().__init__(tasks)
-        self.register_buffer("first", torch.zeros(len(self.tasks)))
+        self.register_buffer("first", torch.zeros(len(self.tasks), dtype=torch.float64))
 
-    def backward(self, losses: Mapping[str, Tensor]) -> dict[str, float]:
-        """One backward pass of the weighted sum."""
-        self.check(losses)
-        for place, name in enumerate(self.tasks):
-            if name in losses and not self.first[place]:
-                self.first[place] = losses[name].detach()
-        weights = {name: 1 / float(self.first[self.tasks.index(name)]) for name in losses}
-        torch.stack([weights[name] * loss for name, loss in losses.items()]).sum().backward()
-        return weights
+    def weights(self, step: Step) -> Tensor:
+        """One over the first loss; what is remembered of absent tasks stays as it is."""
+        first = self.first[step.index]
+        self.first[step.index] = torch.where(first > 0, first, step.losses)
+        return 1 / self.first[step.index]
 
 
 torch.manual_seed(0)
@@ -70,7 +66,7 @@ for _ in range(30):
         optimizer.zero_grad()
         weights = balancer.backward(losses)
         optimizer.step()
-print("weights", {name: round(weight, 2) for name, weight in weights.items()})
+print("weights", {name: round(float(weight), 2) for name, weight in weights.items()})
 held = schema.pack(new)
 raw = outputs(model, held)
 for name, task in schema.tasks.items():

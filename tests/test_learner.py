@@ -261,8 +261,8 @@ class Doubled(Mean):
 
 
 class Loud(Sum):
-    def backward(self, losses):
-        return super().backward({name: loss * 0.01 for name, loss in losses.items()})
+    def weights(self, step):
+        return super().weights(step) * 0.01
 
 
 def ways(tmp_path, monkeypatch) -> list[Any]:

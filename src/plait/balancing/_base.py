@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, final
 
 import torch
 from jaxtyping import Float
@@ -59,6 +59,15 @@ class Balancer(nn.Module, ABC):
         """What the last step was made of."""
         self.work = Work()
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "backward" in vars(cls):
+            raise TypeError(
+                f"{cls.__name__} should say how tasks are weighed, in `weights` (or `total`, of a "
+                "`LossBalancer`), and leave `backward` as it is: a training calls the function "
+                "`plait.balancing.backward`, which also knows parts of a step and several processes."
+            )
+
     @abstractmethod
     def weights(self, step: Step) -> Float[Tensor, " present"]:
         """The weight of each task that is there, without a graph.
@@ -97,6 +106,7 @@ class Balancer(nn.Module, ABC):
         """Take note that an epoch is over; most have no use for it."""
         return
 
+    @final
     def backward(self, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Add the balanced gradient into ``.grad`` of everything that the losses depend on.
 
