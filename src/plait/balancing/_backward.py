@@ -9,7 +9,6 @@ from torch import Tensor
 from ._base import At, Balancer
 from ._call import Call
 from ._gather import finish, gather
-from ._graph import Graph
 from ._ranks import How, Ranks
 from ._report import Report
 from ._shared import Found, spread
@@ -110,13 +109,13 @@ def backward(
         pass
     elif len(names) == 1 and balancer.needs != "losses":
         weights = weights + 1
-        spread(call, weights, Graph.of(list(call.losses.values())), balancer.work.shared or ())
+        spread(call, weights, shared=balancer.work.shared or ())
     elif not _due(call, every, part):
         weights = call.remembered()
-        spread(call, weights, Graph.of(list(call.losses.values())), balancer.work.shared or ())
+        spread(call, weights, shared=balancer.work.shared or ())
     elif chosen is None:
         weights, _ = call.solve()
-        spread(call, weights, Graph.of(list(call.losses.values())))
+        spread(call, weights)
         found = weights, None
     else:
         found = chosen(call)

@@ -64,8 +64,8 @@ class Balancer(nn.Module, ABC):
         if "backward" in vars(cls):
             raise TypeError(
                 f"{cls.__name__} should say how tasks are weighed, in `weights` (or `total`, of a "
-                "`LossBalancer`), and leave `backward` as it is: a training calls the function "
-                "`plait.balancing.backward`, which also knows parts of a step and several processes."
+                "`LossBalancer`), and leave `backward` as it is: trainings call the function "
+                "`plait.balancing.backward`, which also knows parts of a step and processes."
             )
 
     @abstractmethod

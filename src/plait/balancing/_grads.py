@@ -59,24 +59,23 @@ def rows(
 
 
 def weighted(
-    graph: Graph,
     losses: Sequence[Tensor],
     seeds: Sequence[Tensor],
-    shares: Sequence[Tensor] | None = None,
+    graph: Graph | None = None,
+    shares: Sequence[Tensor] = (),
     lone: Sequence[Tensor] = (),
 ) -> None:
     """One backward pass of all losses, in which hooks of reducers and the like are called.
 
     Args:
-        graph: The graph of the losses.
         losses: The losses.
         seeds: What each is multiplied by.
-        shares: What the gradient of each is multiplied by once more where it enters what is shared;
-            None for nothing.
+        graph: Their graph, where there are shares.
+        shares: What the gradient of each is multiplied by once more where it enters what is shared.
         lone: Leaves that are shared with the losses of other processes alone.
     """
     handles, begun = [], list(seeds)
-    if shares is not None:
+    if graph is not None:
         gates: dict = {}
         for node, number, task in graph.gates:
             gates.setdefault(node, (task, set()))[1].add(number)

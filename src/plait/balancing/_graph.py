@@ -7,6 +7,9 @@ from functools import cached_property
 from torch import Tensor
 from torch.autograd.graph import Node, get_gradient_edge
 
+from plait._errors import ConfigError
+
+SINK, COMPILED = "_DDPSinkBackward", "CompiledFunctionBackward"
 Edge = tuple[Node, int]
 Gate = tuple[Node, int, int]
 """A node of one task, the number of its input, and the task: a place where a gradient leaves what
@@ -36,7 +39,7 @@ class Graph:
     def of(cls, losses: Sequence[Tensor]) -> "Graph":
         """Read the graph of some losses."""
         ends = [get_gradient_edge(loss) for loss in losses]
-        roots = [(end.node, end.output_nr) for end in ends]
+        roots = [_through((end.node, end.output_nr)) for end in ends]
         order = _order([node for node, _ in roots])
         tasks = dict.fromkeys(order, 0)
         for bit, (node, _) in enumerate(roots):
@@ -51,7 +54,9 @@ class Graph:
             nodes.append(node)
             for child, _ in children(node):
                 tasks[child] |= mine
-        return cls(roots, nodes, tasks, leaves)
+        found = cls(roots, nodes, tasks, leaves)
+        found._refuse_fused()
+        return found
 
     @cached_property
     def shared(self) -> list[Tensor]:
@@ -74,8 +79,8 @@ class Graph:
             (node, number, self.tasks[node].bit_length() - 1)
             for node in self.nodes
             if not many(self.tasks[node])
-            for number, (child, _) in enumerate(node.next_functions)
-            if child is not None and many(self.tasks[child])
+            for number, edge in _numbered(node)
+            if many(self.tasks[edge[0]])
         ]
 
     def cut(self) -> list[Edge] | None:
@@ -88,11 +93,12 @@ class Graph:
         if any(many(each) and each != every for each in self.tasks.values()):
             return None
         found = dict.fromkeys(edge for edge in self.roots if self.tasks[edge[0]] == every)
-        for node, number, _ in self.gates:
-            child, output = node.next_functions[number]
-            if child is None or child in self.leaves:
-                return None
-            found[child, output] = None
+        gated = {node: None for node, _, _ in self.gates}
+        for child, output in [edge for node in gated for edge in children(node)]:
+            if many(self.tasks[child]):
+                if child in self.leaves:
+                    return None
+                found[child, output] = None
         return None if self.nested(list(found)) else list(found)
 
     def nested(self, edges: Sequence[Edge]) -> bool:
@@ -104,6 +110,29 @@ class Graph:
         """The leaves that a loss reaches without crossing one of some edges."""
         seen = self._behind(self.roots, edges)
         return [leaf for node, leaf in self.leaves.items() if node in seen]
+
+    def _refuse_fused(self) -> None:
+        """Refuse a compiled piece with an output for each task: their own weights are in it.
+
+        Raises:
+            ConfigError: If there is one.
+        """
+        users: dict[Edge, int] = {}
+        for node in self.nodes:
+            for edge in children(node):
+                if edge[0].name() == COMPILED:
+                    users[edge] = users.get(edge, 0) | self.tasks[node]
+        alone: dict[Node, int] = {}
+        for (node, _), tasks in users.items():
+            if not many(tasks):
+                alone[node] = alone.get(node, 0) | tasks
+        if any(many(tasks) for tasks in alone.values()):
+            raise ConfigError(
+                "What tasks share should be compiled apart from what each has for itself, where "
+                "gradients of tasks are compared. Found a compiled piece with outputs of its own "
+                "for several tasks: nothing tells their weights apart. Compile the shared part "
+                "alone (`model.trunk = torch.compile(model.trunk)`), or train without `compile`."
+            )
 
     def _behind(self, begin: Sequence[Edge], stop: Sequence[Edge]) -> set[Node]:
         stopped, seen = set(stop), set()
@@ -118,7 +147,25 @@ class Graph:
 
 def children(node: Node) -> list[Edge]:
     """Where a node hands its gradients to."""
-    return [(child, number) for child, number in node.next_functions if child is not None]
+    return [edge for _, edge in _numbered(node)]
+
+
+def _numbered(node: Node) -> list[tuple[int, Edge]]:
+    return [
+        (number, _through((child, output)))
+        for number, (child, output) in enumerate(node.next_functions)
+        if child is not None
+    ]
+
+
+def _through(edge: Edge) -> Edge:
+    """The edge behind what DDP puts around all outputs, which hands each on as it is."""
+    while edge[0].name() == SINK:
+        child, output = edge[0].next_functions[edge[1]]
+        if child is None:
+            break
+        edge = child, output
+    return edge
 
 
 def many(tasks: int) -> bool:

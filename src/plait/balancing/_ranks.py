@@ -98,10 +98,11 @@ class Ranks:
         tasks, numbers = rows.shape
         width = -(-numbers // self.size)
         wide = torch.nn.functional.pad(rows, (0, width * self.size - numbers))
-        pieces = wide.view(tasks, self.size, width).transpose(0, 1).contiguous()
-        mine = torch.empty_like(pieces[0])
+        pieces = wide.view(tasks, self.size, width).transpose(0, 1).reshape(-1)
+        mine = pieces.new_empty(tasks * width)
         dist.reduce_scatter_tensor(mine, pieces)
-        found = mine.double() @ mine.double().T
+        mine = mine.view(tasks, width).double()
+        found = mine @ mine.T
         dist.all_reduce(found)
         return found / self.size**2
 

@@ -107,7 +107,7 @@ class Shared:
 def spread(
     call: Call,
     weights: Float[Tensor, " present"],
-    graph: Graph,
+    graph: Graph | None = None,
     shared: Sequence[Tensor] = (),
 ) -> None:
     """One backward pass with weights that are known: whole losses, or only where they share.
@@ -115,15 +115,16 @@ def spread(
     Args:
         call: The losses.
         weights: The weight of each task that is there.
-        graph: The graph of the losses.
+        graph: The graph of the losses, if it was read already.
         shared: What is shared; beside what two losses reach here, what one shares with the losses
             of other processes.
     """
     losses, shares = list(call.losses.values()), call.mine(weights)
     if call.balancer.needs == "losses":
         seeds = [seed * share for seed, share in zip(call.seeds, shares, strict=True)]
-        weighted(graph, losses, seeds)
+        weighted(losses, seeds)
         return
+    graph = graph or Graph.of(losses)
     seeds = list(call.seeds)
     private = call.balancer.private(call.step)
     if private is not None:
@@ -132,4 +133,4 @@ def spread(
         shares = [share / part for share, part in zip(shares, own, strict=True)]
     reach = graph.reach
     lone = [leaf for leaf in shared if leaf in reach and not reach[leaf] & (reach[leaf] - 1)]
-    weighted(graph, losses, seeds, shares, lone)
+    weighted(losses, seeds, graph, shares, lone)

@@ -20,6 +20,8 @@ class Epoch:
         scores: The validation score of each task: 1 is perfect, 0 knows nothing of the row.
         score: The mean of the scores; None without validation rows.
         best: Whether this is the best epoch so far.
+        conflicts: The share of pairs of tasks whose gradients pointed away from each other, over
+            the steps in which the balancer looked at gradients; None where it looked at none.
     """
 
     epoch: int
@@ -32,6 +34,7 @@ class Epoch:
     scores: Mapping[str, float]
     score: float | None
     best: bool
+    conflicts: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For a line of the log."""

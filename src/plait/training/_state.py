@@ -63,7 +63,8 @@ class State:
         start = time.monotonic()
         usable(chosen.device)
         model.to(chosen.device).train()
-        balancer.to(chosen.device)
+        if not chosen.device.startswith("mps"):  # Apple's GPUs do not know the numbers it counts in
+            balancer.to(chosen.device)
         if modality:
             modality.to(chosen.device)
         groups = parameter_groups([model, balancer], chosen.weight_decay)

@@ -16,6 +16,7 @@ from plait.schema import Schema
 from ._ahead import ahead_if_slow
 from ._augment import augment
 from ._callback import Callback
+from ._conflicts import Conflicts
 from ._history import Epoch, History
 from ._loader import Loader
 from ._probe import measured
@@ -95,7 +96,7 @@ class Trainer:
         watch(self.schema, state, 0, train, valid)
         for epoch in range(epochs):
             began = state.elapsed
-            losses, weights, rows = self._epoch(epoch, epochs, state, loader)
+            losses, weights, conflicts, rows = self._epoch(epoch, epochs, state, loader)
             trained = state.elapsed - began
             state.refuse_non_finite()
             watch(self.schema, state, epoch + 1, train, valid)
@@ -115,6 +116,7 @@ class Trainer:
                 scores=found,
                 score=score,
                 best=better,
+                conflicts=conflicts,
             )
             records.append(record)
             if better:
@@ -146,11 +148,12 @@ class Trainer:
 
     def _epoch(
         self, epoch: int, epochs: int, state: State, loader: Loader
-    ) -> tuple[dict[str, float], dict[str, float], int]:
+    ) -> tuple[dict[str, float], dict[str, float], float | None, int]:
         chosen, done = state.chosen, 0
         sums: dict[str, float] = {}
         seen: dict[str, int] = {}
         weights: dict[str, float] = {}
+        conflicts = Conflicts(seen=state.balancer.last)
         count = loader.steps(epoch)
         # What lies on the processor is copied to a GPU while the step before is still at work.
         pinned = chosen.device.startswith("cuda") and loader.pack.device.type == "cpu"
@@ -175,13 +178,16 @@ class Trainer:
             state.pace(progress)
             losses, given = state.step(self.schema, batch, hash((self.seed, epoch, step)))
             weights |= given
+            conflicts.add(state.balancer)
             done += len(batch)
             for name, loss in losses.items():
                 sums[name] = sums.get(name, 0.0) + loss
                 seen[name] = seen.get(name, 0) + 1
             for callback in self.callbacks:
                 callback.on_step(step + 1, count)
-        return {name: total / seen[name] for name, total in sums.items()}, weights, done
+        state.balancer.end_epoch()
+        means = {name: total / seen[name] for name, total in sums.items()}
+        return means, weights, conflicts.mean, done
 
     def _scores(self, state: State, valid: Pack) -> dict[str, float]:
         half = state.chosen.precision == "bfloat16"
