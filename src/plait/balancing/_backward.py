@@ -1,7 +1,6 @@
 """The one engine: from losses to gradients, by way of a balancer."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -20,7 +19,7 @@ def backward(
     losses: Mapping[str, Tensor],
     balancer: Balancer,
     *,
-    at: At | None = None,
+    at: At | str | None = None,
     features: Tensor | Sequence[Tensor] | None = None,
     over: Sequence[Tensor] | None = None,
     every: int = 1,
@@ -29,7 +28,7 @@ def backward(
     totals: Mapping[str, Tensor] | None = None,
     scaler: "torch.amp.GradScaler | None" = None,
     stream: bool = False,
-    ranks: How | Literal["off"] | None = None,
+    ranks: How | str | None = None,
     counts: Mapping[str, int] | None = None,
 ) -> dict[str, Tensor]:
     """Balance several losses, and add the gradient into ``.grad`` and nothing else.

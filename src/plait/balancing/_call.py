@@ -56,10 +56,12 @@ class Call:
             together, factors = ranks.agree(balancer.tasks, mine, counts)
         if totals is not None:
             together = {name: totals[name].detach() for name in together}
-        one = next(iter(mine.values())).detach().new_ones(()).float() if mine else torch.ones(())
-        scale = None if scaler is None else scaler.scale(one)
-        every = one / parts if scale is None else scale / parts
         home = balancer.held.device
+        device = next(iter(mine.values())).device if mine else home
+        exact = torch.float32 if device.type == "mps" else torch.float64
+        one = torch.ones((), device=device)
+        scale = None if scaler is None else scaler.scale(one)
+        every = (one if scale is None else scale).to(exact) / parts
         numbers = [loss.to(home, torch.float64).reshape(()) for loss in together.values()]
         step = Step(
             losses=torch.stack(numbers) if numbers else torch.zeros(0, dtype=torch.float64),

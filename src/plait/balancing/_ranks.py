@@ -29,7 +29,7 @@ class Ranks:
     size: int = 1
 
     @classmethod
-    def of(cls, how: How | Literal["off"] | None) -> "Ranks":
+    def of(cls, how: How | str | None) -> "Ranks":
         """From what was said, and what is running.
 
         Raises:
@@ -39,13 +39,13 @@ class Ranks:
         if how is not None and how not in known:
             raise ConfigError(f"`ranks` should be one of {', '.join(known)}. Got {how!r}.")
         running = dist.is_available() and dist.is_initialized()
-        if how in ("exact", "local", "sharded") and not running:
+        if how not in (None, "off") and not running:
             raise ConfigError(
                 f"`ranks={how!r}` is for several processes, and torch.distributed is not set up. "
                 "Start with torchrun and call `init_process_group`, or leave it out."
             )
         size = dist.get_world_size() if running else 1
-        if how == "off" or not running or (how is None and size == 1):
+        if how == "off" or size == 1:
             return cls()
         return cls(how or "sketch", size)
 

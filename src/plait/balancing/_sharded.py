@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed.tensor import DTensor
 
 from plait._errors import ConfigError
 
@@ -33,6 +32,8 @@ class Sharded:
         Raises:
             ConfigError: If a loss is not there in this process: its shards are wanted.
         """
+        from torch.distributed.tensor import DTensor  # slow to import, and seldom needed
+
         if len(call.losses) < len(call.names):
             raise ConfigError(
                 f"Each process should have each loss for {type(call.balancer).__name__} over "
@@ -75,4 +76,6 @@ class Sharded:
 
 
 def _local(tensor: Tensor) -> Tensor:
+    from torch.distributed.tensor import DTensor
+
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor

@@ -19,7 +19,7 @@ PLACES = ("losses", "features", "shared")
 
 def way(
     balancer: Balancer,
-    at: At | None,
+    at: At | str | None,
     features: Tensor | Sequence[Tensor] | None,
     over: Sequence[Tensor] | None,
     every: int,
