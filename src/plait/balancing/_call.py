@@ -48,26 +48,29 @@ class Call:
         counts: Mapping[str, int] | None,
     ) -> "Call":
         """From what :func:`backward` was given."""
-        finite = _finite(losses, balancer)
-        mine = {name: losses[name] for name in balancer.tasks if name in finite}
-        together = {name: loss.detach() for name, loss in mine.items()}
+        mine, values = _finite(losses, balancer)
+        together = dict(zip(mine, values.unbind(), strict=True))
         factors: dict[str, Tensor] = {}
         if ranks.how:
             together, factors = ranks.agree(balancer.tasks, mine, counts)
+            values = torch.stack(list(together.values()))
         if totals is not None:
-            together = {name: totals[name].detach() for name in together}
-        home = balancer.held.device
-        device = next(iter(mine.values())).device if mine else home
+            values = torch.stack([totals[name].detach().reshape(()) for name in together])
+        home, device = balancer.held.device, values.device
         exact = torch.float32 if device.type == "mps" else torch.float64
         one = torch.ones((), device=device)
         scale = None if scaler is None else scaler.scale(one)
         every = (one if scale is None else scale).to(exact) / parts
-        numbers = [loss.to(home, torch.float64).reshape(()) for loss in together.values()]
+        places = [balancer.tasks.index(name) for name in together]
         step = Step(
-            losses=torch.stack(numbers) if numbers else torch.zeros(0, dtype=torch.float64),
-            index=torch.tensor([balancer.tasks.index(name) for name in together]).to(home).long(),
+            losses=values.to(home, torch.float64),
+            index=torch.tensor(places, dtype=torch.int64, device=home),
         )
-        seeds = [every * factors[name] if name in factors else every for name in mine]
+        kinds = {loss.dtype: every.to(loss.dtype) for loss in mine.values()}
+        seeds = [
+            every * factors[name] if name in factors else kinds[loss.dtype]
+            for name, loss in mine.items()
+        ]
         return cls(balancer, tuple(together), mine, seeds, step, scale, ranks)
 
     @property
@@ -141,15 +144,21 @@ class Call:
         return weights
 
 
-def _finite(losses: Mapping[str, Tensor], balancer: Balancer) -> set[str]:
-    """The tasks whose loss is finite; the others are counted."""
-    if not losses:
-        return set()
+def _finite(
+    losses: Mapping[str, Tensor], balancer: Balancer
+) -> tuple[dict[str, Tensor], Float[Tensor, " finite"]]:
+    """The losses that are finite, in the balancer's order, and their values; others are counted."""
+    names = [name for name in balancer.tasks if name in losses]
+    if not names:
+        return {}, balancer.held.new_zeros(0)
+    home = losses[names[0]].device
+    values = torch.stack([losses[name].detach().reshape(()).to(home) for name in names])
     # One question for all, so that a device is waited for once.
-    home = next(iter(losses.values())).device
-    flags = [loss.detach().isfinite().reshape(()).to(home) for loss in losses.values()]
-    fine = torch.stack(flags).tolist()
-    for name, well in zip(losses, fine, strict=True):
+    fine = values.isfinite().tolist()
+    if all(fine):
+        return {name: losses[name] for name in names}, values
+    for name, well in zip(names, fine, strict=True):
         if not well:
             balancer.skipped[balancer.tasks.index(name)] += 1
-    return {name for name, well in zip(losses, fine, strict=True) if well}
+    kept = {name: losses[name] for name, well in zip(names, fine, strict=True) if well}
+    return kept, values[[place for place, well in enumerate(fine) if well]]

@@ -38,13 +38,12 @@ class Features:
         edges = self._edges(call, graph)
         ends = [GradientEdge(node, number) for node, number in edges]
         again = call.ranks.how is not None
-        head = {id(leaf) for leaf in graph.above(edges)}
-        own = [
-            [] if again else [leaf for leaf in graph.own(task) if id(leaf) in head]
-            for task in range(len(losses))
-        ]
+        own = [[] if again else graph.own(task) for task in range(len(losses))]
+        if self.tensors is not None:
+            head = {id(leaf) for leaf in graph.above(edges)}
+            own = [[leaf for leaf in some if id(leaf) in head] for some in own]
         parts, private = [], []
-        with retained():
+        with retained(graph):
             for task, loss in enumerate(losses):
                 seed = call.seeds[task].to(loss.device, loss.dtype).expand_as(loss)
                 wanted: Any = [*ends, *own[task]]  # edges and tensors, which torch types apart

@@ -26,7 +26,7 @@ def gather(call: Call, first: bool) -> Window:
     if not losses:
         return work.window
     graph = Graph.of(losses)
-    with retained():
+    with retained(graph):
         for task, (name, loss) in enumerate(call.losses.items()):
             leaves = [leaf for leaf, tasks in graph.reach.items() if tasks >> task & 1]
             seed = call.seeds[task].to(loss.device, loss.dtype)

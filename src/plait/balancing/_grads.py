@@ -36,7 +36,7 @@ def rows(
     """
     found, reach = [], graph.reach
     last = len(losses) - 1
-    with retained():
+    with retained(graph):
         for task, loss in enumerate(losses):
             reached = [leaf for leaf in targets if reach.get(leaf, 0) >> task & 1]
             grads = torch.autograd.grad(
@@ -139,7 +139,10 @@ def add(leaves: Sequence[Tensor], grads: Sequence[Tensor]) -> None:
 
 
 @contextmanager
-def retained() -> Iterator[None]:
+def retained(graph: Graph) -> Iterator[None]:
     """Let a compiled part of the graph be run backward more than once."""
+    if not graph.compiled:
+        yield
+        return
     with functorch.patch(donated_buffer=False):
         yield

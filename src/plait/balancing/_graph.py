@@ -28,35 +28,49 @@ class Graph:
         nodes: All nodes but those of leaves.
         tasks: The tasks of each node, those of leaves too.
         leaves: The leaf tensor behind each node of one.
+        children: Where each node hands its gradients to; None stands for nowhere.
     """
 
     roots: Sequence[Edge]
     nodes: Sequence[Node]
     tasks: dict[Node, int]
     leaves: dict[Node, Tensor]
+    children: dict[Node, list[Edge | None]]
 
     @classmethod
     def of(cls, losses: Sequence[Tensor]) -> "Graph":
         """Read the graph of some losses."""
         ends = [get_gradient_edge(loss) for loss in losses]
         roots = [_through((end.node, end.output_nr)) for end in ends]
-        order = _order([node for node, _ in roots])
+        order, children = _order([node for node, _ in roots])
         tasks = dict.fromkeys(order, 0)
         for bit, (node, _) in enumerate(roots):
             tasks[node] |= 1 << bit
         nodes, leaves = [], {}
         for node in order:
             mine = tasks[node]
-            leaf = getattr(node, "variable", None)
-            if isinstance(leaf, Tensor):
-                leaves[node] = leaf
-                continue
+            if not children[node]:
+                leaf = getattr(node, "variable", None)
+                if isinstance(leaf, Tensor):
+                    leaves[node] = leaf
+                    continue
             nodes.append(node)
-            for child, _ in children(node):
-                tasks[child] |= mine
-        found = cls(roots, nodes, tasks, leaves)
-        found._refuse_fused()
+            for edge in children[node]:
+                if edge is not None:
+                    tasks[edge[0]] |= mine
+        found = cls(roots, nodes, tasks, leaves, children)
+        if found.compiled:
+            found._refuse_fused()
         return found
+
+    @cached_property
+    def compiled(self) -> bool:
+        """Whether a part of it was made by ``torch.compile``."""
+        return any(type(node).__name__ == COMPILED for node in self.nodes)
+
+    def next(self, node: Node) -> list[Edge]:
+        """Where a node hands its gradients to."""
+        return [edge for edge in self.children[node] if edge is not None]
 
     @cached_property
     def shared(self) -> list[Tensor]:
@@ -72,15 +86,15 @@ class Graph:
         """The leaves that only one of the losses reaches."""
         return [leaf for leaf, tasks in self.reach.items() if tasks == 1 << task]
 
-    @property
+    @cached_property
     def gates(self) -> list[Gate]:
         """Where a gradient leaves what one task has for itself, and enters what is shared."""
         return [
             (node, number, self.tasks[node].bit_length() - 1)
             for node in self.nodes
             if not many(self.tasks[node])
-            for number, edge in _numbered(node)
-            if many(self.tasks[edge[0]])
+            for number, edge in enumerate(self.children[node])
+            if edge is not None and many(self.tasks[edge[0]])
         ]
 
     def cut(self) -> list[Edge] | None:
@@ -93,17 +107,20 @@ class Graph:
         if any(many(each) and each != every for each in self.tasks.values()):
             return None
         found = dict.fromkeys(edge for edge in self.roots if self.tasks[edge[0]] == every)
-        gated = {node: None for node, _, _ in self.gates}
-        for child, output in [edge for node in gated for edge in children(node)]:
-            if many(self.tasks[child]):
-                if child in self.leaves:
-                    return None
-                found[child, output] = None
-        return None if self.nested(list(found)) else list(found)
+        for node, number, _ in self.gates:
+            edge = self.children[node][number]
+            assert edge is not None, "a gate leads somewhere"
+            if edge[0] in self.leaves:
+                return None
+            found[edge] = None
+        inside = {
+            edge[0] for node in self.nodes if self.tasks[node] == every for edge in self.next(node)
+        }
+        return None if any(node in inside for node, _ in found) else list(found)
 
     def nested(self, edges: Sequence[Edge]) -> bool:
         """Whether one of some edges lies behind another."""
-        seen = self._behind([edge for node, _ in edges for edge in children(node)], ())
+        seen = self._behind([edge for node, _ in edges for edge in self.next(node)], ())
         return any(node in seen for node, _ in edges)
 
     def above(self, edges: Sequence[Edge]) -> list[Tensor]:
@@ -119,8 +136,8 @@ class Graph:
         """
         users: dict[Edge, int] = {}
         for node in self.nodes:
-            for edge in children(node):
-                if edge[0].name() == COMPILED:
+            for edge in self.next(node):
+                if type(edge[0]).__name__ == COMPILED:
                     users[edge] = users.get(edge, 0) | self.tasks[node]
         alone: dict[Node, int] = {}
         for (node, _), tasks in users.items():
@@ -141,26 +158,13 @@ class Graph:
             node, _ = stack.pop()
             if node not in seen:
                 seen.add(node)
-                stack += [edge for edge in children(node) if edge not in stopped]
+                stack += [edge for edge in self.next(node) if edge not in stopped]
         return seen
-
-
-def children(node: Node) -> list[Edge]:
-    """Where a node hands its gradients to."""
-    return [edge for _, edge in _numbered(node)]
-
-
-def _numbered(node: Node) -> list[tuple[int, Edge]]:
-    return [
-        (number, _through((child, output)))
-        for number, (child, output) in enumerate(node.next_functions)
-        if child is not None
-    ]
 
 
 def _through(edge: Edge) -> Edge:
     """The edge behind what DDP puts around all outputs, which hands each on as it is."""
-    while edge[0].name() == SINK:
+    while type(edge[0]).__name__ == SINK:
         child, output = edge[0].next_functions[edge[1]]
         if child is None:
             break
@@ -173,8 +177,10 @@ def many(tasks: int) -> bool:
     return tasks & (tasks - 1) != 0
 
 
-def _order(roots: Sequence[Node]) -> list[Node]:
+def _order(roots: Sequence[Node]) -> tuple[list[Node], dict[Node, list[Edge | None]]]:
+    """All nodes, each before those behind it, and where they lead to."""
     done: dict[Node, None] = {}
+    children: dict[Node, list[Edge | None]] = {}
     for root in roots:
         # A node is put down when all behind it are; the reverse is the order of backward.
         stack: list[tuple[Node, bool]] = [(root, False)]
@@ -182,7 +188,11 @@ def _order(roots: Sequence[Node]) -> list[Node]:
             node, ready = stack.pop()
             if ready:
                 done[node] = None
-            elif node not in done:
+            elif node not in children:
                 stack.append((node, True))
-                stack += [(child, False) for child, _ in children(node) if child not in done]
-    return list(reversed(done))
+                found = children[node] = [
+                    None if child is None else _through((child, number))
+                    for child, number in node.next_functions
+                ]
+                stack += [(edge[0], False) for edge in found if edge and edge[0] not in children]
+    return list(reversed(done)), children

@@ -11,6 +11,7 @@ from plait._errors import ConfigError
 
 from ._call import Call
 from ._grads import retained
+from ._graph import Graph
 from ._shared import Found
 
 
@@ -43,7 +44,7 @@ class Sharded:
         leaves = list(self.over)
         before = [leaf.grad for leaf in leaves]
         rows = []
-        with retained():
+        with retained(Graph.of(list(call.losses.values()))):
             for task, loss in enumerate(call.losses.values()):
                 for leaf in leaves:
                     leaf.grad = None

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node
 
 from ._grads import retained
-from ._graph import Edge, Graph, children, many
+from ._graph import Edge, Graph, many
 
 Piece = tuple[list[Edge], list[Tensor]]
 """Where the next piece begins, and the shared leaves of this one."""
@@ -31,7 +31,7 @@ def streamed(
     found = torch.zeros(len(losses), len(losses), dtype=torch.float64, device=losses[0].device)
     begin: list[GradientEdge] = []
     heads: list[Sequence[Tensor | None]] = []
-    with retained():
+    with retained(graph):
         for number, (edges, leaves) in enumerate(pieces(graph)):
             end = [GradientEdge(node, output) for node, output in edges]
             behind, parts = [], []
@@ -82,7 +82,7 @@ def pieces(graph: Graph) -> list[Piece]:
     last = {
         child: place
         for place, node in enumerate(inner)
-        for child, _ in node.next_functions
+        for child, _ in graph.next(node)
         if child in graph.leaves
     }
     found: list[Piece] = []
@@ -102,12 +102,12 @@ def pieces(graph: Graph) -> list[Piece]:
     reach(graph.roots)
     for node in graph.nodes:
         if node not in shared:
-            reach(children(node))
+            reach(graph.next(node))
     for place, node in enumerate(inner):
         here = sorted((edge for edge in opened if edge[0] is node), key=lambda edge: edge[1])
         if len(here) == len(opened) and leaves and place > used:
             found.append((here, list(leaves.values())))
             leaves = {}
         opened.difference_update(here)
-        reach(children(node))
+        reach(graph.next(node))
     return [*found, ([], list(leaves.values()))]
