@@ -96,7 +96,7 @@ def test_the_state_of_an_absent_task_does_not_move(name):
     run(balancer, range(2, 4), places=(0, 1))
     after = kept(balancer)
     for key, value in before.items():
-        if "waiting" not in key and not (name == "Freeze" and key == "held"):
+        if not (name == "Freeze" and key == "held"):  # which it settles for all at once
             assert torch.equal(after[key][-1], value), key
     assert all(each.grad is None for key, each in balancer.named_parameters() if key[-1] == "2")
 
