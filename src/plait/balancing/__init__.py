@@ -2,9 +2,25 @@
 
 from ._backward import backward as backward
 from ._base import Balancer as Balancer
+from ._dwa import DWA as DWA
+from ._every import Every as Every
+from ._famo import FAMO as FAMO
+from ._freeze import Freeze as Freeze
+from ._geometric import Geometric as Geometric
 from ._gradient_balancer import GradientBalancer as GradientBalancer
+from ._imtll import IMTLL as IMTLL
+from ._log import Log as Log
 from ._loss_balancer import LossBalancer as LossBalancer
+from ._normalize import Normalize as Normalize
+from ._prefer import Prefer as Prefer
+from ._random_loss import RandomLoss as RandomLoss
 from ._report import Report as Report
+from ._smooth import Smooth as Smooth
+from ._smooth_tchebycheff import SmoothTchebycheff as SmoothTchebycheff
+from ._static import Static as Static
 from ._step import Step as Step
 from ._sum import Sum as Sum
+from ._uncertainty import Uncertainty as Uncertainty
+from ._uncertainty_softmax import UncertaintySoftmax as UncertaintySoftmax
 from ._upgrad import UPGrad as UPGrad
+from ._wrapper import Wrapper as Wrapper
