@@ -44,7 +44,9 @@ class Sound(nn.Module):
         return values
 
 
-@fault("Vector", laws.test_all_that_learns_is_registered, laws.test_state_survives_and_two_calls_agree)
+@fault(
+    "Vector", laws.test_all_that_learns_is_registered, laws.test_state_survives_and_two_calls_agree
+)
 class PlainList(Sound):
     """A factor in a list, where nobody saves or trains it."""
 

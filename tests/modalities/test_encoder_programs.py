@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from plait.data import Masked
 
-
 SEEN: dict[frozenset[type], str] = {}
 """Which example was the first whose module is made of such parts: others differ in sizes only."""
 
@@ -59,7 +58,9 @@ def test_compile_whole(examples):
     script = Path(__file__).with_name("compile_all.py")
     done = subprocess.run([sys.executable, script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [f"{n}-{i}" for n, each in examples.items() for i in range(len(each))]
+    assert done.stdout.split() == [
+        f"{n}-{i}" for n, each in examples.items() for i in range(len(each))
+    ]
 
 
 @pytest.mark.usefixtures("unchecked")

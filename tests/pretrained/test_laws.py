@@ -48,9 +48,7 @@ def sound_folder(tmp_path_factory) -> str:
     return audio_kit.make(tmp_path_factory.mktemp("wav2vec2"))
 
 
-@pytest.fixture(
-    params=[(kind, tune) for kind, ways in WAYS.items() for tune in ways], ids=" ".join
-)
+@pytest.fixture(params=[(kind, tune) for kind, ways in WAYS.items() for tune in ways], ids=" ".join)
 def case(request, folder, picture_folder, sound_folder, photo):
     kind, tune = request.param
     if kind == "text":
