@@ -228,8 +228,8 @@ def _from_hub(name: str, parts: Mapping[str, str]) -> Path:
         told = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise ConfigError(
             f"The encoder {PREFIX + name!r} should name a folder, or a model of a hub. There is no "
-            f"such folder, and the hub's answer is: {told}. Give the path of a folder, or fetch the "
-            "model where the network may be used."
+            f"such folder, and the hub's answer is: {told}. Give the path of a folder, or fetch "
+            "the model where the network may be used."
         ) from error
 
 
