@@ -1,6 +1,8 @@
+import re
+
 import pytest
 
-from plait import Config, Training
+from plait import Config, Training, modalities
 from plait._errors import ConfigError
 from plait._validate import checked
 from plait.tasks import Multiclass
@@ -58,3 +60,16 @@ def test_a_long_value_is_cut():
     with pytest.raises(ConfigError) as caught:
         checked(Config, {"seed": ["x"] * 10_000}, "it")
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("Text", "'scratch', 'bag' or 'transformer', or 'hf:...' or 'static:...'. Got 'hugging:x'"),
+        ("Image", "'scratch', 'conv' or 'vit', or 'hf:...' or 'timm:...'. Got 'hugging:x'"),
+        ("Audio", "'scratch', or 'hf:...'. Got 'hugging:x'"),
+    ],
+)
+def test_words_and_what_others_begin_with_are_both_told(kind, told):
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        checked(getattr(modalities, kind), {"encoder": "hugging:x"}, "it")

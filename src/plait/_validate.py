@@ -65,11 +65,16 @@ def _flags(value: Any, options: Mapping[str, Any], above: str = "") -> list[tupl
 
 
 def _distinct(error: ValidationError, options: Mapping[str, Any]) -> list[Any]:
-    # A union tells one problem for each of its members; the first is enough.
+    # A union tells one problem for each of its members; the first is enough, but of words and a
+    # pattern for others each says half.
     seen: dict[tuple, Any] = {}
     for each in error.errors(include_url=False):
         place = _place(each["loc"], options, missing=each["type"] == "missing")
-        seen.setdefault(place, {**each, "loc": place})
+        first = seen.setdefault(place, {**each, "loc": place})
+        if first["type"] == "literal_error" and each["type"] == "string_pattern_mismatch":
+            starts = each["ctx"]["pattern"].strip("^.").strip("()").split("|")
+            told = " or ".join(f"'{start}...'" for start in starts)
+            first["msg"] = f"{first['msg']}, or {told}"
     return list(seen.values())
 
 

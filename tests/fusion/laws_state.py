@@ -5,7 +5,7 @@ import torch
 from plait.data import Masked
 from plait.fusion import Fusion
 
-from .parts import SIX, WIDTH, gradients, stirred, tokens
+from .parts import SIX, WIDTH, gradients, permuted, stirred, tokens
 
 
 def mapping_in_any_order(kind: type[Fusion]) -> None:
@@ -22,6 +22,18 @@ def names_mean_nothing(kind: type[Fusion]) -> None:
     other.load_state_dict(module.state_dict())
     swapped = {new: parts[old] for new, old in zip(turned, SIX, strict=True)}
     assert torch.equal(other(swapped), module(parts))
+
+
+def order_means_nothing(kind: type[Fusion]) -> None:
+    """Inputs that are given in another order, with their weights, give the same.
+
+    The first stays where it is: it may be the one that says how to read the others.
+    """
+    module, parts = stirred(kind(SIX, WIDTH)), tokens()
+    for order in ([0, 3, 1, 5, 4, 2], [0, 5, 4, 3, 2, 1]):
+        other = kind([SIX[place] for place in order], WIDTH).eval()
+        other.load_state_dict(permuted(module, order))
+        assert torch.allclose(other(parts), module(parts), atol=1e-5), order
 
 
 def every_weight_learns(kind: type[Fusion]) -> None:
@@ -75,6 +87,7 @@ def weights_move_together(kind: type[Fusion]) -> None:
 LAWS = (
     mapping_in_any_order,
     names_mean_nothing,
+    order_means_nothing,
     every_weight_learns,
     calls_agree,
     state_is_all,

@@ -1,7 +1,8 @@
 """What the laws of fusions are run on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import permutations
 
 import jaxtyping
 import torch
@@ -61,3 +62,46 @@ def unchecked() -> Iterator[None]:
         yield
     finally:
         jaxtyping.config.update("jaxtyping_disable", False)
+
+
+def permuted(module: Fusion, order: Sequence[int]) -> dict[str, torch.Tensor]:
+    """The state of one of the same kind for the same inputs, given in this order.
+
+    Read off the shapes: lists of modules and axes as long as there are inputs (or as their pairs,
+    their numbers, their products, all but the first) follow the inputs; all else stays.
+    """
+    count = len(order)
+    pairs = list(permutations(range(count), 2))
+    moves = {
+        count: [*order],
+        2 * count: [layer * count + place for layer in range(2) for place in order],
+        count - 1: [place - 1 for place in order[1:]],
+        len(pairs): [pairs.index((order[here], order[other])) for here, other in pairs],
+    }
+    lists = {n: len(m) for n, m in module.named_children() if isinstance(m, torch.nn.ModuleList)}
+    state, found = module.state_dict(), {}
+    for name in state:
+        top, *rest = name.split(".")
+        if lists.get(top) in moves:
+            top = f"{top}.{moves[lists[top]][int(rest.pop(0))]}"
+        found[name] = reordered(state[".".join([top, *rest])], order)
+    return found
+
+
+def reordered(weight: torch.Tensor, order: Sequence[int]) -> torch.Tensor:
+    count = len(order)
+    for axis, size in enumerate(weight.shape):
+        root = round(size ** (1 / count))
+        if size in (count, count + 1):  # a slot for nothing is the last one
+            rest = range(count, size)
+            weight = weight.index_select(axis, torch.tensor([*order, *rest]))
+        elif size == count * WIDTH:
+            blocks = weight.unflatten(axis, (count, WIDTH))
+            weight = blocks.index_select(axis, torch.tensor(order)).flatten(axis, axis + 1)
+        elif root > 1 and root**count == size:
+            axes = [*range(axis), *(axis + place for place in order)]
+            blocks = weight.unflatten(axis, (root,) * count)
+            weight = blocks.permute(*axes, *range(len(axes), blocks.ndim)).flatten(
+                axis, axis + count - 1
+            )
+    return weight

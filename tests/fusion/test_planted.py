@@ -178,6 +178,15 @@ class ReadsNames(Toy):
         return super().forward(tokens) + means[:, 0]
 
 
+@fault(state.order_means_nothing)
+class LastCountsTwice(Toy):
+    """What an input is worth depends on where it was written down."""
+
+    def forward(self, tokens) -> Tensor:
+        means, _ = pooled(tokens, self.inputs)
+        return super().forward(tokens) + means[:, -1]
+
+
 @fault(modes.compiles_whole)
 class AsksTheDevice(Toy):
     """The way on depends on a number that the device is asked for."""

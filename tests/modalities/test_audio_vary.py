@@ -1,8 +1,6 @@
 """How sounds are varied in training, and how the scratch encoder reads them."""
 
 import math
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -112,40 +110,3 @@ def test_the_encoder_takes_every_size(mels, frames):
     encode = AudioEncoder(mels, 8)
     cells = Masked(torch.randn(1, frames, mels), torch.ones(1, frames).bool())
     assert encode(cells).values.shape == (1, 1, 8)
-
-
-COMPILED = """
-import torch
-from plait.data import Masked
-from plait.modalities._audio_encoder import AudioEncoder
-
-encode = AudioEncoder(16, 8).eval()
-cells = Masked(torch.randn(3, 11, 16), torch.rand(3, 11) < 0.7)
-compiled = torch.compile(encode, fullgraph=True, backend="eager")
-assert torch.allclose(compiled(cells).values, encode(cells).values, atol=1e-5)
-shape = {0: torch.export.Dim("batch")}
-made = torch.export.export(encode, (cells,), dynamic_shapes=([shape, shape],)).module()
-more = Masked(torch.randn(5, 11, 16), torch.rand(5, 11) < 0.7)
-assert torch.allclose(made(more).values, encode(more).values, atol=1e-5)
-"""
-
-
-def test_the_encoder_compiles_and_exports():
-    # In a process of its own: the type checks of the tests are no thing to compile.
-    subprocess.run([sys.executable, "-c", COMPILED], check=True, timeout=240)
-
-
-def test_the_encoder_works_in_double_precision():
-    encode = AudioEncoder(8, 4).eval()
-    cells = Masked(torch.randn(2, 5, 8), torch.arange(5) < torch.tensor([[5], [3]]))
-    exact = encode(cells).values
-    double = encode.double()
-    values = cells.values.double().requires_grad_()
-    found = double(Masked(values, cells.mask)).values
-    assert found.dtype == torch.float64
-    assert torch.allclose(found.float(), exact, atol=1e-4)
-
-    def call(each):
-        return double(Masked(each, cells.mask)).values
-
-    assert torch.autograd.gradcheck(call, values, fast_mode=True)

@@ -48,7 +48,7 @@ def gradients(module: nn.Module, cells: Masked) -> list[torch.Tensor]:
     weights = torch.randn(out.shape, generator=torch.Generator().manual_seed(2))
     module.zero_grad()
     (out * weights).sum().backward()
-    found = [p.grad.clone() for p in module.parameters() if p.grad is not None]
+    found = [p.grad.clone() for p in module.parameters() if p.requires_grad and p.grad is not None]
     return [*found, values.grad] if values.grad is not None else found
 
 
@@ -129,9 +129,8 @@ def test_every_parameter_gets_a_gradient(case):
         stir(module).train()
         cells = case.batch(known, 4)
         found = gradients(module, cells)
-        count = len(list(module.parameters()))
-        assert len(found) >= count
-        names = [name for name, _ in module.named_parameters()]
+        names = [name for name, weight in module.named_parameters() if weight.requires_grad]
+        assert len(found) >= len(names)
         silent = [n for n, g in zip(names, found, strict=False) if not (g != 0).any()]
         assert not silent
         assert all(g.isfinite().all() for g in found)
@@ -143,15 +142,62 @@ def test_state_survives_and_two_calls_agree(case):
     for one, other in zip(modules(known), modules(known), strict=True):
         stir(one).eval()
         other.eval()
-        before = [name for name, _ in one.named_modules()]
+        before = [name for name, _ in one.named_modules()], [*one.state_dict()]
         first = read(one, cells)
         assert torch.equal(first, read(one, cells))
-        assert [name for name, _ in one.named_modules()] == before
+        assert ([name for name, _ in one.named_modules()], [*one.state_dict()]) == before
         assert not torch.equal(first, read(stir(other), cells))
         other.load_state_dict(one.state_dict())
         assert torch.equal(first, read(other, cells))
         with torch.no_grad():  # torch takes another way through a transformer here
             assert torch.allclose(first, read(one, cells), atol=1e-5)
+
+
+def test_all_that_learns_is_registered(case):
+    known = case.fitted()
+    for module in modules(known):
+        weights = {id(weight) for weight in module.parameters()}
+        todo, seen = [read(stir(module).train(), case.batch(known)).grad_fn], set()
+        while todo:
+            node = todo.pop()
+            if node is None or node in seen:
+                continue
+            seen.add(node)
+            assert id(getattr(node, "variable", None)) in {*weights, id(None)}
+            todo += [before for before, _ in node.next_functions]
+        assert len(seen) > 1
+
+
+@pytest.mark.parametrize("junk", [math.nan, 1e30])
+def test_statistics_see_what_is_there(case, junk):
+    known = case.fitted()
+    cells = case.batch(known)
+    for one, other in zip(modules(known), modules(known), strict=True):
+        other.load_state_dict(stir(one).state_dict())
+        for module, given in ((one, cells), (other, dirty(cells, junk))):
+            torch.manual_seed(1)
+            read(module.train(), given)
+        after = dict(other.named_buffers())
+        assert all(torch.equal(buffer, after[name]) for name, buffer in one.named_buffers())
+
+
+def test_nothing_and_one_entry_are_finite(case):
+    known = case.fitted()
+    cells = case.batch(known)
+    shown = [Masked(cells.values, cells.mask & False)]
+    first = cells.take(torch.arange(1))
+    for axis in range(1, cells.mask.ndim):  # of all entries along an axis just the first
+        there = cells.mask & (cells.mask.cumsum(axis) == 1)
+        shown += [Masked(cells.values, there), Masked(cells.values, there).take(torch.arange(1))]
+    for module in modules(known):
+        for mode in (stir(module).train(), module.eval()):
+            for given in (first, *shown):
+                out = read(mode, given)
+                assert out.isfinite().all()
+                if given.present.any():
+                    assert all(each.isfinite().all() for each in gradients(mode, given))
+    if getattr(known, "pool", "") != "tokens":
+        assert not known.build(WIDTH).eval()(shown[0]).mask.any()
 
 
 def test_shortcut_starts_at_zero(case):

@@ -102,9 +102,10 @@ def test_what_is_no_pair_is_counted(cells, wrong):
 
 
 def test_nothing_meters_and_swapped_columns_are_refused():
-    for latitude, longitude in (([None, None], [1.0, 2.0]), ([4e5, 5e5], [5e6, 5e6])):
-        with pytest.raises(DataError, match=r"'lat, lon' should hold degrees.* 0 of 2 rows"):
-            BOTH.fit(Table.of({"lat": latitude, "lon": longitude}))
+    with pytest.raises(DataError, match=r"'lat, lon' should hold places\. Found none in any row"):
+        BOTH.fit(Table.of({"lat": [None, None], "lon": [1.0, 2.0]}))
+    with pytest.raises(DataError, match=r"'lat, lon' should hold degrees.* 0 of 2 rows"):
+        BOTH.fit(Table.of({"lat": [4e5, 5e5], "lon": [5e6, 5e6]}))
     with pytest.raises(DataError, match=r"1 of 3 rows are such places, 2 cells are out of range"):
         BOTH.fit(Table.of({"lat": [11.0, 120, 121], "lon": [48.0, 47, 46]}))
     with pytest.raises(SchemaError, match="Latitude should be the first"):
@@ -142,3 +143,8 @@ def test_names():
     assert [is_longitude(name) for name in ("lng", "LON", "dropOffLongitude", "belong")] == [
         True, True, True, False
     ]  # fmt: skip
+
+
+def test_a_column_without_a_place_is_told_as_such():
+    with pytest.raises(DataError, match=r"'x' should hold places\. Found none in any row\. Leave"):
+        Geo(columns=("x",)).fit(Table.of({"x": [None, "", None]}))

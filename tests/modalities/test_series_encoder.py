@@ -1,10 +1,7 @@
 """The network part of series."""
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-import jaxtyping
 import pytest
 import torch
 
@@ -69,47 +66,6 @@ def test_the_net_sees_values_holes_and_order():
     holed[0, 1, 3] = False
     assert not torch.allclose(net(values, holed), usual, atol=1e-3)
     assert not torch.allclose(net(values.flip(1), mask), usual, atol=1e-3)
-
-
-@contextmanager
-def unchecked() -> Iterator[None]:
-    """The type checks of the tests are no thing to compile."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    try:
-        yield
-    finally:
-        jaxtyping.config.update("jaxtyping_disable", False)
-
-
-@pytest.mark.parametrize("part", ["summary", "net"])
-def test_compiled_and_exported(part):
-    known = Series(columns=("t", "x"), time="t", steps=3).fit(Table.of(COLUMNS))
-    cells = known.pack(Table.of(COLUMNS)).cells.take(torch.tensor([0, 1, 3]))
-    encode = known.build(8).eval()
-    if part == "summary":
-        module, given = encode.summary, (cells.values[:, 0, :-3], cells.mask[:, 0, :-3])
-    else:
-        module, given = encode.net, (cells.values[:, :, -3:], cells.mask[:, :, -3:])
-    plain = module(*given)
-    torch.compiler.reset()
-    with unchecked():
-        compiled = torch.compile(module, fullgraph=True, backend="eager")
-        assert torch.allclose(compiled(*given), plain, atol=1e-6)
-        sizes = ({0: torch.export.Dim("batch")},) * 2
-        program = torch.export.export(module, given, dynamic_shapes=sizes).module()
-        few = tuple(each[:2] for each in given)
-        assert torch.allclose(program(*few), plain[:2], atol=1e-6)
-    torch.compiler.reset()
-
-
-def test_double_precision():
-    known = Series(columns=("t", "x"), time="t", steps=3).fit(Table.of(COLUMNS))
-    cells = known.pack(Table.of(COLUMNS)).cells.take(torch.tensor([0, 1, 3]))
-    module = known.build(8).eval()
-    plain = module(cells).values
-    double = module.double()(Masked(cells.values.double(), cells.mask))
-    assert double.values.dtype == torch.float64
-    assert torch.allclose(double.values.float(), plain, atol=1e-5)
 
 
 def test_the_shortcut_is_a_sum_of_curves():

@@ -1,5 +1,8 @@
 """What every way of balancing inputs promises, over everything the wing exports."""
 
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -7,6 +10,7 @@ from torch import nn
 from plait import Model, Schema, modality_balancing
 from plait._catalogue import catalogue
 from plait.balancing import Sum
+from plait.data import Masked
 from plait.fusion import Mean
 from plait.modality_balancing import (
     OGMGE,
@@ -183,3 +187,65 @@ def test_gradients_that_were_there_before_stay(kind):
     torch.manual_seed(0)
     modality.backward(step(), {"a": [w]}, Sum(("y",)).backward)
     assert torch.allclose(found, w.grad + torch.tensor([10.0, 20.0]))
+
+
+def soiled(cells: Masked, junk: float) -> Masked:
+    values = cells.values.clone()
+    values[~cells.mask] = junk if values.is_floating_point() else 10**9
+    return Masked(values, cells.mask)
+
+
+@each
+@pytest.mark.parametrize("junk", [math.nan, math.inf, -1e30])
+def test_what_is_masked_has_no_say(kind, schema, junk):
+    batch = schema.pack(TABLE)[ALL]
+    dirty = replace(
+        batch,
+        inputs={name: soiled(cells, junk) for name, cells in batch.inputs.items()},
+        targets={name: soiled(cells, junk) for name, cells in batch.targets.items()},
+    )
+    found = []
+    for given in (batch, dirty):
+        torch.manual_seed(0)
+        modality = kind(tuple(schema.inputs), tuple(schema.tasks))
+        model, losses = stepped(schema, modality, batch=given)
+        found.append([weights(model), *modality.state_dict().values(), [*losses.values()]])
+    for one, other in zip(*found, strict=True):
+        assert (
+            one == other
+            if isinstance(one, list)
+            else torch.equal(one.nan_to_num(), other.nan_to_num())
+        )
+    assert found[0][0].isfinite().all()
+
+
+@each
+@pytest.mark.parametrize("rows", [[3], [10]], ids=["all inputs", "some inputs"])
+def test_a_batch_of_one(kind, schema, rows):
+    modality = kind(tuple(schema.inputs), tuple(schema.tasks))
+    found, losses = stepped(schema, modality, batch=schema.pack(TABLE)[torch.tensor(rows)])
+    assert losses
+    assert weights(found).isfinite().all()
+
+
+@each
+def test_rows_of_which_nothing_is_there(kind, schema):
+    nothing = {**TABLE, **dict.fromkeys("abc", [None] * ROWS)}
+    modality = kind(tuple(schema.inputs), tuple(schema.tasks))
+    found, losses = stepped(schema, modality, batch=schema.pack(nothing)[ALL])
+    assert losses
+    assert weights(found).isfinite().all()
+
+
+@each
+def test_half_precision(kind, schema):
+    torch.manual_seed(0)
+    exact, _ = stepped(schema, kind(tuple(schema.inputs), tuple(schema.tasks)))
+    torch.manual_seed(0)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough, _ = stepped(schema, kind(tuple(schema.inputs), tuple(schema.tasks)))
+    assert weights(rough).isfinite().all()
+    moved = weights(exact) - weights(model_of(schema))
+    off = weights(rough) - weights(exact)
+    # The noise of OGM-GE is drawn with the spread of the gradient, which is rough as well.
+    assert off.norm() < 0.5 * moved.norm()

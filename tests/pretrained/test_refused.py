@@ -187,3 +187,19 @@ def test_settings_of_bars_are_what_they_were(folder, shown, hub):
 def test_a_config_that_nobody_changed_is_whole(folder):
     known = json.loads(fit(folder).fitted.config)
     assert {"hidden_size", "vocab_size", "model_type", "num_hidden_layers"} <= {*known}
+
+
+@pytest.mark.parametrize("name", ["/no/where", "./nowhere", "~/nowhere", "a/b/c", "a\\b"])
+def test_a_path_to_nothing_is_no_question_for_a_hub(name, monkeypatch):
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", None)
+    with pytest.raises(ConfigError, match=r"There is no such folder\. Mend the path"):
+        HfFolder.of(f"hf:{name}")
+
+
+def test_the_answer_of_a_hub_is_a_sentence(monkeypatch):
+    def asked(*_, **__):
+        raise LocalEntryNotFoundError("[Errno -2] Name or service not known")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", asked)
+    with pytest.raises(ConfigError, match=r"service not known\. Give the path of a folder, or"):
+        HfFolder.of("hf:someone/small")

@@ -2,9 +2,11 @@
 
 import math
 
+import jaxtyping
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import pad
 
 from plait import pretraining
 from plait._catalogue import catalogue
@@ -67,6 +69,8 @@ def test_a_row_without_a_partner_has_no_say(kind):
     parts["keys"].mask[2] = False
     parts["a.b"].mask[2] = True
     before, found = module(parts), gradients(module, parts)
+    rest = {name: part.take(torch.tensor([0, 1, 3, 4, 5])) for name, part in parts.items()}
+    assert torch.allclose(module(rest), before, atol=1e-6)
     parts["a.b"].values[2] = 1e3
     assert torch.equal(module(parts), before)
     after = gradients(module, parts)
@@ -143,3 +147,57 @@ def test_what_is_learned_is_saved(kind):
     one, two, there = torch.randn(4, 8), torch.randn(4, 8), torch.ones(4, 4).bool()
     assert torch.equal(other(one, two, there), module(one, two, there))
     assert not torch.equal(kind()(one, two, there), module(one, two, there))
+
+
+@each
+def test_padding_and_the_order_of_tokens_do_not_matter(kind):
+    module, parts = matching(kind), tokens()
+    longer = {
+        n: Masked(pad(p.values, (0, 0, 0, 2), value=9.0), pad(p.mask, (0, 2)))
+        for n, p in parts.items()
+    }
+    turned = {n: Masked(p.values.flip(1), p.mask.flip(1)) for n, p in parts.items()}
+    for other in (longer, turned):
+        assert torch.allclose(module(other), module(parts), atol=1e-6)
+
+
+@each
+def test_two_calls_agree_and_nothing_at_all_is_zero(kind):
+    module, parts = matching(kind), tokens()
+    before = [*module.state_dict()]
+    assert torch.equal(module(parts), module(parts))
+    assert [*module.state_dict()] == before
+    nothing = {name: Masked(part.values, part.mask & False) for name, part in parts.items()}
+    one = {name: part.take(torch.arange(1)) for name, part in parts.items()}
+    for given in (nothing, one):
+        assert module(given) == 0
+        assert not any(grad.any() for grad in gradients(module, given) if grad is not None)
+
+
+@each
+def test_gradients_are_those_of_small_steps(kind):
+    module = kind().double()
+    one, other = (torch.randn(4, 3, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    there = torch.ones(4, 4).bool()
+    there[2] = there[:, 2] = False
+    there[0, 3] = False
+
+    def call(one, other, *weights):
+        named = dict(zip(dict(module.named_parameters()), weights, strict=True))
+        return torch.func.functional_call(module, named, (one, other, there))
+
+    assert torch.autograd.gradcheck(call, (one, other, *module.parameters()))
+
+
+@each
+def test_compiles_whole(kind):
+    module, there = kind(), torch.ones(4, 4).bool()
+    torch.compiler.reset()
+    jaxtyping.config.update("jaxtyping_disable", True)
+    try:
+        fast = torch.compile(module, fullgraph=True, backend="eager")
+        one, other = torch.randn(2, 4, 8)
+        assert torch.allclose(fast(one, other, there), module(one, other, there), atol=1e-6)
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
+        torch.compiler.reset()

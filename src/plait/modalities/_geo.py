@@ -69,6 +69,11 @@ class Geo(Modality):
         read = Degrees.of(table, columns)
         known = read.there
         wrong = sum(len(rows) for rows in read.wrong.values())
+        if not known.any() and not wrong:
+            raise DataError(
+                f"The input {', '.join(columns)!r} should hold places. Found none in any row. "
+                "Leave the column out, or fill it."
+            )
         if not known.any() or wrong > known.sum():
             raise DataError(
                 f"The input {', '.join(columns)!r} should hold degrees: latitudes from -90 to 90 "

@@ -206,6 +206,11 @@ def _ways(part: str) -> tuple[str, ...]:
 
 
 def _from_hub(name: str, parts: Mapping[str, str]) -> Path:
+    if name.count("/") > 1 or name.startswith(("/", ".", "~")) or "\\" in name:
+        raise ConfigError(
+            f"The encoder {PREFIX + name!r} should name a folder. There is no such folder. Mend "
+            "the path; it starts from the working folder. A hub's models are named 'owner/name'."
+        )
     try:
         from huggingface_hub import snapshot_download
     except ImportError as error:
@@ -220,11 +225,11 @@ def _from_hub(name: str, parts: Mapping[str, str]) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=wanted))
     except (OSError, ValueError) as error:
-        told = (str(error).splitlines() or [type(error).__name__])[0]
+        told = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise ConfigError(
             f"The encoder {PREFIX + name!r} should name a folder, or a model of a hub. There is no "
-            f"such folder, and the hub's answer is: {told} Give the path of a folder, or fetch the "
-            "model where the network may be used."
+            f"such folder, and the hub's answer is: {told}. Give the path of a folder, or fetch "
+            "the model where the network may be used."
         ) from error
 
 

@@ -1,0 +1,46 @@
+"""Each wing has a page, and each of its exports a row on it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from plait import fusion, modalities, modality_balancing, pretraining, sharing
+from plait._catalogue import catalogue
+from plait.fusion import Fusion
+from plait.modalities import Modality
+from plait.modality_balancing import ModalityBalancer
+from plait.pretraining import Contrast
+from plait.sharing import Sharing
+
+ROOT = Path(__file__).parents[1]
+PAGES = {
+    "inputs": (modalities, Modality),
+    "fusions": (fusion, Fusion),
+    "sharing": (sharing, Sharing),
+    "views": (modality_balancing, ModalityBalancer),
+    "pretraining": (pretraining, Contrast),
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_export_has_a_row(page):
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    rows = set(re.findall(r"^\| `(\w+)`", text, re.MULTILINE))
+    assert set(catalogue(*PAGES[page])) <= rows
+
+
+def test_the_readme_names_each_input_and_counts_the_rest():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in text for name in catalogue(modalities, Modality))
+    for page in ("fusions", "sharing"):
+        count = len(catalogue(*PAGES[page])) - 1
+        assert re.search(rf"\[{count} more\]\(docs/{page}\.md\)", text), page
+    count = len(catalogue(*PAGES["views"]))
+    assert f"{count} methods" in text
+
+
+def test_the_index_names_each_page():
+    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"index.md"}
+    assert set(re.findall(r"\]\((\w+\.md)\)", text)) == pages
