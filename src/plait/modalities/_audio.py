@@ -20,12 +20,12 @@ from ._audio_fit import AudioFit
 from ._audio_pack import UNREAD, ScaledFrames, clips, packed
 from ._audio_vary import DECIBEL, shifted, shown
 from ._base import STRICT, Draw, Modality
+from ._file_cells import file_cells
 from ._ge2e_file import GE2E
 from ._hf_folder import PREFIX
 from ._mel_frames import MelFrames
 from ._pretrained_sound import pretrained_sound, sound_encoder_files, sound_fit, sound_frames
 from ._pretrained_tune import Decay, Tune, check_options, decay_of
-from ._sound_files import sounds_of
 from ._sound_fit import SoundFit
 from ._sound_read import RATES, each_of, rate_of
 
@@ -108,7 +108,11 @@ class Audio(Modality):
         if self.encoder.startswith((PREFIX, GE2E)):
             return replace(self, fitted=self._pretrained())
         check_options(self.tune, self.layer_decay, self.encoder, column)
-        known = [item for item in sounds_of(table[column], column, table.root) if item is not None]
+        known = [
+            item
+            for item in file_cells(table[column], column, table.root, "sound")
+            if item is not None
+        ]
         some = known[:: max(1, -(-len(known) // SAMPLE))]
         often = Counter(filter(None, each_of(some, rate_of))).most_common(1)
         rate, mels = self.rate or (often[0][0] if often else 0), self.mels or 64
@@ -150,7 +154,7 @@ class Audio(Modality):
         if self.fitted is None:
             raise self.unfitted()
         column, rate, seconds = self.column, self.fitted.rate, self.seconds
-        items = sounds_of(table[column], column, table.root)
+        items = file_cells(table[column], column, table.root, "sound")
         if isinstance(self.fitted, SoundFit):
             frames = sound_frames(self.fitted, self.encoder)
             seconds = min(seconds, frames.seconds)
