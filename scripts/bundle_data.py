@@ -1,10 +1,11 @@
-"""Cut the three small data sets in ``examples/data`` out of their larger sources.
+"""Cut the four small data sets in ``examples/data`` out of their larger sources.
 
     python scripts/bundle_data.py SOURCE [examples/data]
 
 SOURCE holds ``fashion_products/`` (products.csv, images.zip), ``womens_clothing/``
-(reviews.csv.gz) and ``fsdd/`` (labels.csv, recordings.zip). Only the standard library is used and
-every draw is seeded, so the same source gives the same bytes on every machine.
+(reviews.csv.gz), ``fsdd/`` (labels.csv, recordings.zip) and ``icu_physionet2012/`` (patients.csv,
+series.csv.gz). Only the standard library is used and every draw is seeded, so the same source gives
+the same bytes on every machine; of what is compressed, those of the same zlib.
 """
 
 import argparse
@@ -36,6 +37,13 @@ REVIEW_ROWS = {"train": 2800, "valid": 400, "test": 800}
 
 DIGIT_COLUMNS = ["sound", "digit", "speaker", "split"]
 DIGIT_TAKES = {"0": "test", "5": "train", "6": "train", "7": "train", "8": "train"}
+
+STAY_COLUMNS = [
+    "RecordID", "Age", "Gender", "Height", "Weight", "ICUType",
+    "SAPS_I", "SOFA", "Length_of_stay", "Survival", "In_hospital_death", "split",
+]  # fmt: skip
+STAY_ROWS = {"train": 260, "test": 80}
+UNKNOWN = "-1"  # how the source writes an outcome that nobody knows
 
 SEED = 0
 
@@ -118,6 +126,36 @@ def digits(source: Path, out: Path) -> None:
     _write(out / "digits.csv", DIGIT_COLUMNS, kept)
 
 
+def icu(source: Path, out: Path) -> None:
+    """Draw stays per split, with all of their measurements; unknown outcomes become empty."""
+    with (source / "patients.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    dice = random.Random(SEED)
+    chosen: list[int] = []
+    for split, wanted in STAY_ROWS.items():
+        there = [at for at, row in enumerate(rows) if row["split"] == split]
+        dice.shuffle(there)
+        chosen += there[:wanted]
+    kept = [
+        {name: "" if value == UNKNOWN else value for name, value in rows[at].items()}
+        for at in sorted(chosen)
+    ]
+    out.mkdir(parents=True, exist_ok=True)
+    _write(out / "patients.csv", STAY_COLUMNS, kept)
+
+    wanted_stays = {row["RecordID"] for row in kept}
+    with gzip.open(source / "series.csv.gz", "rt", encoding="utf-8", newline="") as file:
+        head, *lines = file
+    lines = [line for line in lines if line.split(",", 1)[0] in wanted_stays]
+    # Neither a name nor a time goes into the file, so that it is the same whenever it is made.
+    with (
+        (out / "series.csv.gz").open("wb") as raw,
+        gzip.GzipFile("", "wb", compresslevel=9, fileobj=raw, mtime=0) as packed,
+    ):
+        packed.write("".join([head, *lines]).replace("\r\n", "\n").encode())
+    print(f"{out / 'series.csv.gz'}: {len(lines)} rows")
+
+
 def _write(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
@@ -135,6 +173,7 @@ def main() -> None:
     fashion(given.source / "fashion_products", given.out / "fashion")
     clothing(given.source / "womens_clothing", given.out / "clothing")
     digits(given.source / "fsdd", given.out / "digits")
+    icu(given.source / "icu_physionet2012", given.out / "icu")
 
 
 if __name__ == "__main__":

@@ -49,6 +49,15 @@ def test_a_model_of_one_input_is_saved_as_such(tmp_path):
     assert found.predict(TABLE) == kept.predict(TABLE)
     config = json.loads(Path(tmp_path / "m" / "config.json").read_text())
     assert config["model"] == {"width": 16, "view": None, "kept": "size"}
+    *epochs, told = map(json.loads, Path(tmp_path / "m" / "log.jsonl").read_text().splitlines())
+    assert [each["epoch"] for each in epochs] == list(range(1, len(kept.history.epochs) + 1))
+    assert told == {
+        "stage": "guard",
+        "together": kept.history.together,
+        "alone": kept.history.alone,
+        "kept": "size",
+        "verdict": kept.history.verdict,
+    }
     again = Learner.from_config(config).fit(TABLE)  # the same run, and not one of a single input
     assert again.history.kept == "size"
     assert again.predict(TABLE) == kept.predict(TABLE)
@@ -90,3 +99,21 @@ def test_inputs_that_help_each_other_are_left_in_peace():
     found = Learner(["price"], inputs, width=16, training=settings, valid=0.4).fit(table)
     assert found.history.verdict == ""
     assert found.model.view == ("b", "a") or found.model.view == ("a", "b")
+
+
+def test_models_of_one_input_begin_where_pretraining_ended(monkeypatch):
+    begun = {}
+
+    def watched(trainer, build, model, history, train, valid):
+        begun.update({name: build((name,))[0].encoders.state_dict() for name in model.view})
+        return model, history
+
+    monkeypatch.setattr("plait._fit.guarded", watched)
+    settings = Training(epochs=1, device="cpu", guard="models", learning_rate=1e-9)
+    stage = {"name": "InfoNCE", "epochs": 2, "learning_rate": 0.01}
+    parts = {"inputs": INPUTS, "width": 16, "training": settings, "valid": 0.4}
+    found = Learner(["price"], **parts, pretraining=stage).fit(TABLE).model.encoders.state_dict()
+    for state in begun.values():  # training itself hardly moved anything
+        assert all(torch.allclose(state[name], each, atol=1e-4) for name, each in found.items())
+    plain = Learner(["price"], **parts).fit(TABLE).model.encoders.state_dict()
+    assert not all(torch.allclose(plain[name], each, atol=1e-4) for name, each in found.items())

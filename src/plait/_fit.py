@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from pydantic import TypeAdapter
+from torch import Tensor
 
 from ._assemble import assemble, assemble_modality, assemble_pretraining, described, ordered
 from ._cache import LIMIT, cache_folder, shelf_of
@@ -48,7 +49,7 @@ class Done:
 
     @property
     def log(self) -> list[dict[str, Any]]:
-        """What happened, one mapping an epoch."""
+        """What happened: one mapping an epoch, and one of what the guard found."""
         return self.history.lines if self.history else []
 
 
@@ -93,6 +94,14 @@ def fitted(
         return None if config.seconds is None else max(1e-3, config.seconds - spent)
 
     losses: tuple[float, ...] = ()
+    begun: dict[str, Tensor] = {}
+
+    def alone(view: View | None) -> tuple[Model, Balancer]:
+        one, weighed = build(view)
+        if begun:
+            one.encoders.load_state_dict(begun)
+        return one, weighed
+
     if said.pretraining is not None:
         loss, stage = assemble_pretraining(said.pretraining)
         losses = pretrain(
@@ -105,14 +114,18 @@ def fitted(
             seed=config.seed,
             budget=left(),
             window=window,
+            callbacks=tuple(callbacks),
         )
+        # A model of one input has nothing to hold it against: it begins where this one does.
+        if settings.guard == "models":
+            begun = {name: each.clone() for name, each in model.encoders.state_dict().items()}
     several = 1 + len(model.view) if settings.guard == "models" and held is not None else 1
     share = None if config.seconds is None else (left() or 0.0) / several
     trainer = Trainer(schema, settings, config.seed, share, tuple(callbacks), window)
     modality = assemble_modality(schema, model.view, said.modality_balancing)
     history = replace(trainer.fit(model, train, held, balancer, modality), pretraining=losses)
     if held is not None:
-        model, history = guarded(trainer, build, model, history, train, held)
+        model, history = guarded(trainer, alone, model, history, train, held)
     made = {
         "fusion": said.fusion,
         "sharing": said.sharing,

@@ -210,6 +210,8 @@ def test_progress_writes_a_line_an_epoch(capsys):
 
     epoch = Epoch(1, 4, 1.0, 500.0, 0.1, {"price": 0.5}, {}, {"price": 0.25}, 0.25, True)
     with Progress(live=False) as progress:
+        progress.on_pretraining(2, 3, 0.125)
         progress.on_epoch(epoch)
-    told = "epoch 1/4  loss price 0.5  score price 0.25  mean 0.25 (best)  500 rows/s  1.0 s\n"
+    told = "pretraining 2/3  loss 0.125\n"
+    told += "epoch 1/4  loss price 0.5  score price 0.25  mean 0.25 (best)  500 rows/s  1.0 s\n"
     assert capsys.readouterr().err == told

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import huggingface_hub
 import pytest
+import safetensors.torch
 import torch
 from huggingface_hub import utils
 from huggingface_hub.errors import LocalEntryNotFoundError
@@ -43,6 +44,17 @@ def test_half_a_file_of_weights_is_told(making, tmp_path):
     path = tmp_path / "net" / "model.safetensors"
     path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(ConfigError, match=r"can build. It says: .*Take another copy"):
+        fit(encoder).build(8)
+
+
+def test_weights_that_are_no_numbers_are_named_before_a_row_is_blamed(making, tmp_path):
+    encoder = making(tmp_path / "net")
+    path = tmp_path / "net" / "model.safetensors"
+    state = safetensors.torch.load_file(path)
+    name = next(name for name in state if "layer.1" in name and name.endswith("query.bias"))
+    state[name][3] = float("nan")
+    safetensors.torch.save_file(state, path, {"format": "pt"})
+    with pytest.raises(ConfigError, match=r"1 of \d+ hold NaN or infinity: '.*1.*query\.bias'"):
         fit(encoder).build(8)
 
 

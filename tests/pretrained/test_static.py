@@ -174,6 +174,15 @@ def test_vectors_that_changed_since_the_fit_are_told(tmp_path):
         part.build(8)
 
 
+def test_vectors_that_are_no_numbers_are_told(tmp_path):
+    encoder = make(tmp_path)
+    rows = vectors()
+    rows[3, 2] = float("inf")
+    safetensors.torch.save_file({"embeddings": rows}, tmp_path / "model.safetensors")
+    with pytest.raises(ConfigError, match="1 of 1 hold NaN or infinity: 'vectors'"):
+        fit(encoder)[0].build(8)
+
+
 def test_a_shape_of_no_use_in_a_schema_is_told(tmp_path):
     from dataclasses import replace
 

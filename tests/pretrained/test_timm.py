@@ -14,6 +14,7 @@ from plait import ConfigError, Image, Learner, Table, Training
 from plait.data import Masked
 from plait.modalities import Staged
 from plait.modalities._timm_file import TimmFile
+from plait.modalities._timm_net import _load
 
 NET, LOOKING = "test_efficientnet", "test_vit"
 
@@ -179,6 +180,16 @@ def test_what_names_no_net_is_told(tmp_path, photo, encoder, told):
     (tmp_path / "note.txt").write_text("a")
     with pytest.raises(ValueError, match=told):
         fit(encoder.replace("NOTE", str(tmp_path / "note.txt")), [photo()])
+
+
+def test_weights_that_are_no_numbers_are_named():
+    net = torch.nn.Linear(2, 3)
+    net.pretrained_cfg = {}
+    given = {"weight": torch.full((3, 2), float("nan")), "bias": torch.zeros(3)}
+    with pytest.raises(ConfigError, match="1 of 2 hold NaN or infinity: 'weight'"):
+        _load(net, given, "timm:net")
+    _load(net, {**given, "weight": torch.ones(3, 2)}, "timm:net")
+    assert net.weight.tolist() == [[1, 1]] * 3
 
 
 class Evil:

@@ -5,7 +5,7 @@ import torch
 
 from plait import Model, Schema
 from plait.pretraining import InfoNCE, SigLIP
-from plait.training import Pretraining, pretrain
+from plait.training import Callback, Pretraining, pretrain
 
 from .pretrain_kit import QUICK, fitted, model_of, pairs, weights
 
@@ -44,6 +44,20 @@ def test_inputs_of_a_row_find_each_other_afterwards(schema, loss):
     assert len(losses) == 30
     assert losses[-1] < 0.7 * losses[0]
     assert found(model, strangers) > max(0.3, before)  # by chance it is 0.01
+
+
+def test_who_looks_on_is_told_of_each_epoch(schema):
+    class Watch(Callback):
+        def __init__(self) -> None:
+            self.seen = []
+
+        def on_pretraining(self, epoch, epochs, loss):
+            self.seen.append((epoch, epochs, loss))
+
+    watch, stage = Watch(), Pretraining(epochs=2)
+    model, pack = model_of(schema), schema.pack(pairs())
+    losses = pretrain(schema, model, pack, InfoNCE(), QUICK, stage, callbacks=[watch, Callback()])
+    assert watch.seen == [(1, 2, losses[0]), (2, 2, losses[1])]
 
 
 def test_the_encoders_of_the_sides_are_trained_and_nothing_else(schema):

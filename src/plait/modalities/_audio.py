@@ -20,14 +20,13 @@ from ._audio_fit import AudioFit
 from ._audio_pack import UNREAD, ScaledFrames, clips, packed
 from ._audio_vary import DECIBEL, shifted, shown
 from ._base import STRICT, Draw, Modality
-from ._hf_folder import PREFIX, HfFolder
-from ._hf_sound_net import SOUND
+from ._file_cells import file_cells
+from ._ge2e_file import GE2E
+from ._hf_folder import PREFIX
 from ._mel_frames import MelFrames
-from ._pretrained_sound import pretrained_sound
+from ._pretrained_sound import pretrained_sound, sound_encoder_files, sound_fit, sound_frames
 from ._pretrained_tune import Decay, Tune, check_options, decay_of
-from ._sound_files import sounds_of
 from ._sound_fit import SoundFit
-from ._sound_frames import SoundFrames
 from ._sound_read import RATES, each_of, rate_of
 
 TOLERATED = 100
@@ -35,7 +34,7 @@ TOLERATED = 100
 SAMPLE = 1_000
 """Of how many sounds the mean and the deviation of each band are taken."""
 Share = Annotated[float, Field(ge=0, le=0.5)]
-Pretrained = Annotated[str, Field(pattern=rf"^{PREFIX}.")]
+Pretrained = Annotated[str, Field(pattern=rf"^({PREFIX}|{GE2E}).")]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -58,9 +57,12 @@ class Audio(Modality):
         encoder: ``"scratch"``, a small conv net over time and frequency that starts from nothing.
             ``"hf:NAME"`` is a pretrained encoder in the format of the transformers library: a
             folder, or else a model of the hub that is in its cache or may be fetched.
+            ``"ge2e:FILE"`` is a voice encoder of the package resemblyzer, which tells speakers
+            apart: its ``pretrained.pt``.
         tune: How much of a pretrained encoder is trained: ``"frozen"`` (nothing, the default),
             ``"last:k"`` (its last k blocks), ``"lora"`` (small matrices beside its attention) or
-            ``"full"``. What is not trained is run once for each different sound.
+            ``"full"``. What is not trained is run once for each different sound. A voice encoder
+            knows ``"frozen"`` and ``"full"``.
         layer_decay: With ``"full"`` and ``"last:k"``, the share of the learning rate that a block
             of a pretrained encoder takes of the one above it; left out, 0.9.
         rate: The sampling rate that all sounds are brought to, in Hz; left out, the one that most
@@ -103,10 +105,14 @@ class Audio(Modality):
     def fit(self, table: Table) -> "Audio":
         """A copy that knows the rate, and the mean and the deviation of each band."""
         column = self.column
-        if self.encoder.startswith(PREFIX):
+        if self.encoder.startswith((PREFIX, GE2E)):
             return replace(self, fitted=self._pretrained())
         check_options(self.tune, self.layer_decay, self.encoder, column)
-        known = [item for item in sounds_of(table[column], column, table.root) if item is not None]
+        known = [
+            item
+            for item in file_cells(table[column], column, table.root, "sound")
+            if item is not None
+        ]
         some = known[:: max(1, -(-len(known) // SAMPLE))]
         often = Counter(filter(None, each_of(some, rate_of))).most_common(1)
         rate, mels = self.rate or (often[0][0] if often else 0), self.mels or 64
@@ -141,16 +147,16 @@ class Audio(Modality):
                 )
         tune = self.tune or "frozen"
         decay_of(tune, self.layer_decay, 1.0)
-        return SoundFit.of(self.encoder, tune)
+        return sound_fit(self.encoder, tune)
 
     def pack(self, table: Table) -> Packed:
         """Frames: float ``[frames, size]``, ragged over ``[rows]``."""
         if self.fitted is None:
             raise self.unfitted()
         column, rate, seconds = self.column, self.fitted.rate, self.seconds
-        items = sounds_of(table[column], column, table.root)
+        items = file_cells(table[column], column, table.root, "sound")
         if isinstance(self.fitted, SoundFit):
-            frames = SoundFrames(self.fitted, self.encoder)
+            frames = sound_frames(self.fitted, self.encoder)
             seconds = min(seconds, frames.seconds)
         else:
             frames = ScaledFrames(self.fitted)
@@ -180,7 +186,7 @@ class Audio(Modality):
     def files(self, table: Table) -> list[Path]:
         """The sounds that are named by a path, each once, and those of a pretrained encoder."""
         cells = table[self.column]
-        own = HfFolder.of(self.encoder, SOUND).files if self.encoder.startswith(PREFIX) else []
+        own = sound_encoder_files(self.encoder)
         if table.root is None or not is_string(cells.type):
             return own
         named = cells.drop_null().unique().to_pylist()

@@ -12,8 +12,8 @@ from torch import Tensor
 from plait.data import Note, Packed, Ragged, Table
 
 from ._audio_fit import AudioFit
+from ._file_cells import FileCell
 from ._mel_frames import MelFrames
-from ._sound_files import Sound
 from ._sound_read import Clip, each_of, read
 
 UNREAD = "sounds that cannot be read"
@@ -44,14 +44,14 @@ class ScaledFrames:
         return ((found - mean) / std).half(), lengths
 
 
-def clips(items: Sequence[Sound], rate: int, seconds: float) -> Iterator[list[Clip | None]]:
+def clips(items: Sequence[FileCell], rate: int, seconds: float) -> Iterator[list[Clip | None]]:
     """All sounds, some at a time; None where there is none, or none that can be read."""
     for start in range(0, len(items), CHUNK):
         yield each_of(items[start : start + CHUNK], lambda item: read(item, rate, seconds))
 
 
 def packed(
-    items: Sequence[Sound], framed: Framed, rate: int, seconds: float, column: str, table: Table
+    items: Sequence[FileCell], framed: Framed, rate: int, seconds: float, column: str, table: Table
 ) -> Packed:
     """The frames of each row, and what was done to its sound.
 

@@ -1,24 +1,24 @@
 """A net for sounds of the transformers library, with or without its weights."""
 
-import json
 from typing import Any
 
-import torch
 from torch import nn
 
 from plait._errors import ConfigError
 
-from ._hf_folder import HfFolder, missing_extra
-from ._hf_net import _read
+from ._hf_load import HfKind, hf_load
 from ._hf_sound_config import KINDS, plain_sound_config
 from ._hf_tune import check_adapters
-from ._quiet import quiet
 
 SOUND = {
     "config.json": "model and feature extractor",
     "preprocessor_config.json": "model and feature extractor",
 }
 """What a folder holds beside weights, and what has to be saved to have it."""
+# What is spared is not asked here.
+SOUNDS = HfKind(
+    "sound", plain_sound_config, SOUND, lambda family: ("masked_spec_embed", "decoder.")
+)
 BLOCKS = ("hubert", "unispeech", "unispeech-sat", "wav2vec2")
 """Families whose blocks take what the one below gives, and nothing else."""
 
@@ -35,33 +35,10 @@ def hf_sound_net(plain: str, encoder: str, digest: str | None) -> Any:
         ConfigError: If a package is missing, the weights are others or damaged, or the library
             cannot build it.
     """
-    try:
-        from transformers import AutoConfig, AutoModel
-    except ImportError as error:
-        raise missing_extra(encoder) from error
-    try:
-        told = json.loads(plain_sound_config(json.loads(plain), encoder))
-        family = told.pop("model_type")
-        with quiet():
-            config = AutoConfig.for_model(family, **told)
-            if digest is None:
-                net = AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False)
-            else:
-                # Neither is asked here.
-                spared = ("masked_spec_embed", "decoder.")
-                net = _read(AutoModel, config, HfFolder.of(encoder, SOUND), digest, spared)
-    except ConfigError:
-        raise
-    except ImportError as error:
-        raise missing_extra(encoder) from error
-    except Exception as error:  # what the library raises for a wrong shape has no common type
-        raise ConfigError(
-            f"The encoder {encoder!r} should be a sound encoder that the transformers library can "
-            f"build. It says: {error}. Take another copy of it, or another encoder."
-        ) from error
+    net = hf_load(plain, encoder, digest, SOUNDS)
     if getattr(net, "masked_spec_embed", None) is not None:
         net.masked_spec_embed = None  # what frames are masked with in a training of another kind
-    return (net.get_encoder() if KINDS[family] == "whisper" else net).train()
+    return (net.get_encoder() if KINDS[net.config.model_type] == "whisper" else net).train()
 
 
 def check_sound_tune(net: Any, tune: str, encoder: str) -> None:

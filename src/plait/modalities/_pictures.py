@@ -14,8 +14,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image as Pillow, ImageOps, UnidentifiedImageError
 
-from plait._errors import DataError, listing
-from plait.data._cells import is_bytes, is_string
+from ._file_cells import FileCell, file_cells
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 MOST_PIXELS = 50_000_000
@@ -34,7 +33,7 @@ class Sources:
         items: For each row a path, the bytes, or None where there is no picture.
     """
 
-    items: list[Path | bytes | None]
+    items: list[FileCell]
 
     @classmethod
     def of(cls, cells: pa.Array, column: str, root: Path | None) -> "Sources":
@@ -44,59 +43,7 @@ class Sources:
             DataError: If a path does not exist or leads out of the folder, or the column holds
                 neither paths nor bytes. The count and the first five are told.
         """
-        if is_bytes(cells.type):
-            return cls([cell or None for cell in cells.to_pylist()])
-        if not is_string(cells.type):
-            raise DataError(
-                f"The cells of the picture input {column!r} should be paths or bytes. "
-                f"Found {cells.type}."
-            )
-        if root is None:
-            raise DataError(
-                f"The paths of {column!r} should start from one folder. The files of this table "
-                "lie in several. Give `root=`, or read the files one by one."
-            )
-        home = root.resolve()
-        kinds: dict[str, Path] = {}
-        outside, absent = [], []
-        counts = {item["values"]: item["counts"] for item in cells.value_counts().to_pylist()}
-        for text in filter(_filled, counts):
-            path, found = _looked_up(home, text)
-            if not path.is_relative_to(home):
-                outside.append(text)
-            elif not found:
-                absent.append(text)
-            else:
-                kinds[text] = path
-        problems = []
-        if outside:
-            problems.append(
-                f"The pictures of {column!r} should lie in the data's folder. {len(outside):,} "
-                f"paths lead out of it: {listing(outside)}. Move them, or give `root=`."
-            )
-        if absent:
-            rows = sum(counts[text] for text in absent)
-            problems.append(
-                f"The pictures of {column!r} should exist. {rows:,} rows name files that do not: "
-                f"{listing(absent)}. Paths start from {str(home)!r}; give `root=` to change that."
-            )
-        if problems:
-            raise DataError(" ".join(problems))
-        return cls([kinds.get(text) for text in cells.to_pylist()])
-
-
-def _filled(text: str | None) -> bool:
-    return bool(text and text.strip())
-
-
-def _looked_up(home: Path, text: str) -> tuple[Path, bool]:
-    if "\0" in text:
-        return home.parent, False
-    try:
-        path = (home / text).resolve()
-        return path, path.is_file()
-    except (OSError, RuntimeError):  # too long a name, or links in a circle
-        return home / "?", False
+        return cls(file_cells(cells, column, root, "picture"))
 
 
 def short_side(sources: Sources, most: int = 64) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 
 from plait._errors import ConfigError
 
-from ._sound_files import Sound
+from ._file_cells import FileCell
 
 MOST_BYTES = 256 * 2**20
 MOST_SAMPLES = 200_000_000
@@ -65,10 +65,10 @@ class _Content(io.BytesIO):
         return super().seek(offset if whence else max(0, offset), whence)
 
 
-def each_of(items: Sequence[Sound], one: Callable[[Path | bytes], Found]) -> list[Found | None]:
+def each_of(items: Sequence[FileCell], one: Callable[[Path | bytes], Found]) -> list[Found | None]:
     """What a reader makes of each sound, by several threads; None where it cannot be read."""
 
-    def attempt(item: Sound) -> Found | None:
+    def attempt(item: FileCell) -> Found | None:
         if item is None:
             return None
         try:

@@ -8,6 +8,7 @@ from torch import nn
 from plait._errors import ConfigError
 from plait.data import Masked
 
+from ._finite import check_finite
 from ._pretrained import Pretrained
 from ._pretrained_fit import PretrainedFit
 from ._pretrained_tune import PACE
@@ -102,6 +103,8 @@ def static_net(plain: str, encoder: str, digest: str | None) -> StaticNet:
             f"The vectors of the encoder {folder.name!r} should be those that it was fitted with. "
             "They have another SHA-256 now. Bring the old ones back, or fit the schema once more."
         )
+    vectors = folder.vectors()
+    check_finite({"vectors": vectors}, folder.name)
     with torch.no_grad():
-        net.rows.weight.copy_(folder.vectors())
+        net.rows.weight.copy_(vectors)
     return net

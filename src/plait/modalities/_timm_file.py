@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import safetensors.torch
-import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from plait._errors import ConfigError
+
+from ._tensor_file import tensors_of
 
 TIMM = "timm:"
 NAME = re.compile(r"timm:([A-Za-z0-9_.]+)(?::(.+))?")
@@ -74,22 +73,4 @@ class TimmFile:
             ConfigError: If it cannot be read, or holds something else.
         """
         assert self.path is not None
-        try:
-            if self.path.suffix == ".safetensors":
-                return safetensors.torch.load_file(self.path)
-            found = torch.load(self.path, map_location="cpu", weights_only=True)
-        except (OSError, ValueError, RuntimeError, EOFError, KeyError, SafetensorError) as error:
-            raise self._refusal(f"It cannot be read: {error}") from error
-        except Exception as error:  # pickle's own, which this package does not name
-            raise self._refusal(f"It holds more than tensors: {error}") from error
-        if isinstance(found, dict) and isinstance(found.get("state_dict"), dict):
-            found = found["state_dict"]
-        if not isinstance(found, dict) or not all(isinstance(x, Tensor) for x in found.values()):
-            raise self._refusal("It holds something else")
-        return found
-
-    def _refusal(self, why: str) -> ConfigError:
-        return ConfigError(
-            f"The weights of the encoder 'timm:{self.name}' should be a table of tensors in "
-            f"{str(self.path)!r}. {why}. Take another copy, as safetensors at best."
-        )
+        return tensors_of(self.path, f"{TIMM}{self.name}")

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from plait._errors import ConfigError, listing
 
+from ._finite import check_finite
 from ._hf_framing import Framing
 from ._timm_file import TIMM, TimmFile
 
@@ -121,5 +122,6 @@ def _load(net: Any, given: dict[str, Tensor], encoder: str) -> None:
             f"{len(wanted)}, {'; '.join(problems)}. Take the file that belongs to this name, "
             "saved from timm itself."
         )
+    check_finite(given, encoder)
     with torch.no_grad():
         net.load_state_dict(given)

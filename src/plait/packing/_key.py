@@ -3,15 +3,17 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from plait._errors import ConfigError
 from plait.data import Source
 from plait.modalities import Modality
+from plait.modalities._named_files import named_files
 from plait.tasks import Task
 
 from ._choices import Choices
@@ -86,12 +88,23 @@ def _same(value: Any) -> Any:
 
 
 def _worded(text: str) -> Any:
-    folder = Path(text[3:]).expanduser()
-    if text.startswith("hf:") and folder.is_dir():
-        return [text, state_of(sorted(str(path) for path in folder.rglob("*")))]
-    if ":" in text:  # `module:Class`, or an encoder that is somewhere else
+    if ":" not in text:
+        return text
+    try:
+        files = named_files(text)
+    except ConfigError as error:  # which the fit will tell
+        raise TypeError(text) from error
+    if files is None:  # `module:Class`, or an encoder that is somewhere else
         raise TypeError(text)
-    return text
+    return [text, state_of(map(str, files)), _maker(text.partition(":")[0])]
+
+
+def _maker(kind: str) -> str | None:
+    # What says how sounds and pictures are prepared for an encoder; those not named are ours.
+    name = {"hf": "transformers", "timm": "timm"}.get(kind)
+    with suppress(PackageNotFoundError):  # of texts only the tokenizer is read, which is another
+        return version(name) if name else None
+    return None
 
 
 def _streamed(data: Source, choices: Choices) -> int | None:

@@ -4,11 +4,14 @@ from ._history import Epoch, History
 
 
 class Callback:
-    """Four events of a training. A leaf overrides those that it cares for.
+    """Five events of a training. A leaf overrides those that it cares for.
 
     A callback looks on; it cannot reach into the trainer. Returning True from
     :meth:`on_epoch` asks it to stop.
     """
+
+    def on_pretraining(self, epoch: int, epochs: int, loss: float) -> None:
+        """After each epoch of pre-training, counted from 1, of so many: its mean loss."""
 
     def on_start(self, epochs: int) -> None:
         """Before the first step: how many epochs there will be at most."""

@@ -73,12 +73,20 @@ class History:
 
     @property
     def lines(self) -> list[dict[str, Any]]:
-        """Plain mappings for a log: first the epochs of pre-training, then those of training."""
+        """For a log: the epochs of pre-training, those of training, and what the guard found."""
         before = [
             {"stage": "pretraining", "epoch": number, "loss": loss}
             for number, loss in enumerate(self.pretraining, 1)
         ]
-        return [*before, *(each.to_dict() for each in self.epochs)]
+        told = {
+            "stage": "guard",
+            "together": dict(self.together),
+            "alone": {name: dict(scores) for name, scores in self.alone.items()},
+            "kept": self.kept,
+            "verdict": self.verdict,
+        }
+        after = [told] if self.alone else []
+        return [*before, *(each.to_dict() for each in self.epochs), *after]
 
     @property
     def verdict(self) -> str:

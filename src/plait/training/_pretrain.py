@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -18,6 +18,7 @@ from plait.schema import Schema
 
 from ._ahead import ahead_if_slow
 from ._augment import augment
+from ._callback import Callback
 from ._device import usable
 from ._loader import Loader
 from ._pretraining import Pretraining
@@ -40,6 +41,7 @@ def pretrain(
     seed: int = 0,
     budget: float | None = None,
     window: int | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> tuple[float, ...]:
     """Train the encoders of a model to find the inputs of a row among those of other rows.
 
@@ -59,6 +61,7 @@ def pretrain(
         budget: Seconds that there are for it and for training, of which it takes ``stage.share``;
             the learning rate then falls with the time.
         window: How many rows of a pack on disk are in memory at a time.
+        callbacks: Who looks on.
 
     Returns:
         The mean loss of each epoch.
@@ -94,7 +97,7 @@ def pretrain(
         )
         run = _Run(schema, model, matching, chosen, stage, seed + APART)
         epochs = stage.epochs or min(10, chosen.epochs or 1)
-        return run.through(loader, epochs, budget and budget * stage.share)
+        return run.through(loader, epochs, budget and budget * stage.share, callbacks)
 
 
 class _Run:
@@ -119,7 +122,9 @@ class _Run:
         self.optimizer = torch.optim.AdamW(groups, fused=True)
         self.parameters: list[Tensor] = [each for group in groups for each in group["params"]]
 
-    def through(self, loader: Loader, epochs: int, budget: float | None) -> tuple[float, ...]:
+    def through(
+        self, loader: Loader, epochs: int, budget: float | None, callbacks: Sequence[Callback]
+    ) -> tuple[float, ...]:
         began, means = time.monotonic(), []
         progress = 0.0
         for epoch in range(epochs):
@@ -137,6 +142,8 @@ class _Run:
                 losses.append(self._step(batch, alike))
             if losses:
                 means.append(sum(losses) / len(losses))
+                for callback in callbacks:
+                    callback.on_pretraining(epoch + 1, epochs, means[-1])
             if progress >= 1:
                 break
         self.model.to("cpu").eval()

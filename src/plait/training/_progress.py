@@ -59,6 +59,17 @@ class Progress(Callback):
     ) -> None:
         self.view.stop()
 
+    def on_pretraining(self, epoch: int, epochs: int, loss: float) -> None:
+        """Show the loss instead of the bar, or write a line."""
+        line = f"pretraining {epoch}/{epochs}  loss {number(loss)}"
+        if not self.drawn:
+            print(line, file=sys.stderr)
+            return
+        from rich.spinner import Spinner
+        from rich.text import Text
+
+        self.view.update(Spinner("dots", Text(line), style="cyan"))
+
     def on_start(self, epochs: int) -> None:
         """Know how many epochs there will be."""
         self.epochs, self.began = epochs, time.monotonic()
