@@ -1,5 +1,6 @@
 """Several task losses to one gradient."""
 
+from ._auto import Auto as Auto
 from ._backward import backward as backward
 from ._base import Balancer as Balancer
 from ._diagnose import diagnose as diagnose

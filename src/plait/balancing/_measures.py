@@ -84,5 +84,9 @@ def affinity(
     gramians: Float[Tensor, "looks tasks tasks"],
     rate: float,
 ) -> Float[Tensor, "tasks tasks"]:
-    """By which share of itself the loss of ``j`` falls with a step along the gradient of ``i``."""
-    return (rate * gramians / losses.abs()[:, None]).nanmean(0)
+    """By which share of itself the loss of ``j`` falls with a step along the gradient of ``i``.
+
+    NaN where the loss was zero.
+    """
+    size = torch.where(losses == 0, torch.nan, losses.abs())
+    return (rate * gramians / size[:, None]).nanmean(0)
