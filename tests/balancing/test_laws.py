@@ -14,8 +14,10 @@ each = pytest.mark.parametrize("kind", catalogue(balancing, Balancer).values())
 def test_accumulates_like_backward(kind):
     w = torch.ones(2, requires_grad=True)
     w.grad = torch.tensor([5.0, 5.0])
-    kind(["a"]).backward({"a": (w * torch.tensor([1.0, 2.0])).sum()})
-    assert w.grad.tolist() == [6.0, 7.0]
+    weights = kind(["a"]).backward({"a": (w * torch.tensor([1.0, 2.0])).sum()})
+    share = float(weights["a"])
+    assert share > 0
+    assert w.grad.tolist() == pytest.approx([5 + share, 5 + 2 * share], rel=1e-6)
 
 
 @each
@@ -33,5 +35,5 @@ def test_sum_weights():
     w = torch.tensor(1.0, requires_grad=True)
     Sum(["a", "b"], weights={"b": 0.5}).backward({"a": 2 * w, "b": 4 * w})
     assert w.grad == 4
-    with pytest.raises(ValueError, match=r"`weights` of Sum should name the tasks .*Did you mean 'price'"):
+    with pytest.raises(ValueError, match=r"`weights` of Sum should name .*Did you mean 'price'"):
         Sum(["price"], weights={"prise": 2.0})

@@ -7,7 +7,12 @@ from plait._errors import ConfigError, suggestion
 
 
 def per_task(
-    tasks: Sequence[str], owner: str, option: str, given: Mapping[str, float], otherwise: float
+    tasks: Sequence[str],
+    owner: str,
+    option: str,
+    given: Mapping[str, float],
+    otherwise: float,
+    low: float = 0.0,
 ) -> list[float]:
     """A number for each task, in order.
 
@@ -17,9 +22,10 @@ def per_task(
         option: Its name.
         given: The numbers by task.
         otherwise: That of a task that is not named.
+        low: The least that is allowed.
 
     Raises:
-        ConfigError: If a task is not there, or a number is not finite or below zero.
+        ConfigError: If a task is not there, or a number is not finite or too low.
     """
     for name, value in given.items():
         if name not in tasks:
@@ -27,9 +33,10 @@ def per_task(
                 f"`{option}` of {owner} should name the tasks {list(tasks)}. Got {name!r}."
                 f"{suggestion(name, tasks)}"
             )
-        if not (math.isfinite(value) and value >= 0):
+        if not (math.isfinite(value) and value >= low):
+            bounds = f"{low:g} or more" if low > -math.inf else "finite"
             raise ConfigError(
-                f"`{option}` of {owner} should be 0 or more for {name!r}. Got {value!r}."
+                f"`{option}` of {owner} should be {bounds} for {name!r}. Got {value!r}."
             )
     return [float(given.get(name, otherwise)) for name in tasks]
 
@@ -51,3 +58,22 @@ def number(owner: str, option: str, value: float, low: float, high: float = math
         bounds = f"between {low:g} and {high:g}" if high < math.inf else f"{low:g} or more"
         raise ConfigError(f"`{option}` of {owner} should be {bounds}. Got {value!r}.")
     return float(value)
+
+
+def whole(owner: str, option: str, value: int, low: int) -> int:
+    """A whole number that is not too small.
+
+    Args:
+        owner: Whose option it is.
+        option: Its name.
+        value: What was given.
+        low: The least that is allowed.
+
+    Raises:
+        ConfigError: If it is none.
+    """
+    if not isinstance(value, int) or value < low:
+        raise ConfigError(
+            f"`{option}` of {owner} should be a whole number, {low} or more. Got {value!r}."
+        )
+    return value
