@@ -248,20 +248,86 @@ def pair(cosine):
     return [[1.0, cosine], [cosine, 1.0]]
 
 
+def test_little_to_balance_keeps_the_sum():
+    found = told([1.0, 2.0], pair(0.3))
+    assert (found.suggests, found.weights) == ("Sum", None)
+    assert found.sentence.startswith(
+        "Keep the sum, no balancer is likely to help: gradients differ"
+    )
+    assert "2-fold in length" in found.sentence
+    assert "the worst: t0 and t1 at a cosine of 0.30 ± 0.00" in found.sentence
+
+
+def test_conflict_that_may_be_chance_is_none():
+    # Half of the looks are in conflict, at 0.3 to either side.
+    found = told([1.0, 2.0], pair(-0.05), wobble=0.3)
+    assert found.conflict_rate == 0.5
+    assert "No two tasks pull apart beyond chance" in found.sentence
+    assert "-0.05 ± 0.13" in found.sentence
+
+
+def test_conflict_between_equals_keeps_the_sum_and_asks_for_room():
+    found = told([1.0, 2.0, 1.0], [[1, -0.3, 0], [-0.3, 1, 0.2], [0, 0.2, 1]])
+    assert (found.suggests, found.weights) == ("Sum", None)
+    assert "t0 and t1 at a cosine of -0.30" in found.sentence
+    assert "CGC or PLE" in found.sentence
+
+
+def test_lengths_alone_are_evened_out_by_fixed_weights():
+    found = told([1.0, 50.0, 4.0], [[1, 0.2, 0], [0.2, 1, 0], [0, 0, 1]])
+    assert found.suggests == "Sum"
+    assert found.weights is not None
+    assert [w * size for w, size in zip(found.weights, (1, 50, 4), strict=True)] == pytest.approx(
+        [found.weights[0]] * 3
+    )
+    assert sum(found.weights) == pytest.approx(3)
+    assert "50-fold in length (t1 has the longest, t0 the shortest)" in found.sentence
+
+
+def test_conflict_at_different_lengths_asks_for_a_bargain():
+    found = told([1.0, 50.0], pair(-0.3))
+    assert (found.suggests, found.weights) == ("NashMTL", None)
+    assert found.sentence.startswith("NashMTL: gradients differ 50-fold in length, and tasks pull")
+
+
+def test_many_tasks_are_evened_out_by_losses():
+    size = 17
+    lengths = [1.0 + 50 * (place == 3) for place in range(size)]
+    found = told(lengths, torch.eye(size).tolist())
+    assert found.suggests == "FAMO"
+    assert "with 17 tasks" in found.sentence
+    assert "cosine (and" not in str(found)  # no table of 17 columns
+
+
+def test_opposed_groups_are_named():
+    a, b = 0.8, -0.7
+    cosines = [[1, a, b, b], [a, 1, b, b], [b, b, 1, a], [b, b, a, 1]]
+    found = told([1.0, 50.0, 1.0, 1.0], cosines)
+    assert found.suggests == "Sum"
+    assert "t0, t1 and t2, t3 want opposite things" in found.sentence
+    assert "no balancer is likely to help" in found.sentence
+
+
+def test_too_few_looks_say_nothing():
+    found = told([1.0, 50.0], pair(-0.9), looks=2)
+    assert found.suggests == "Sum"
+    assert "too few" in found.sentence
+
+
 def test_wrong_use_is_told():
     w, losses = toy()
     with pytest.raises(ConfigError, match="at least one task"):
         Diagnosis([])
-    with pytest.raises(ConfigError, match="`every` of Diagnosis should be 1 step or more. Got 0"):
+    with pytest.raises(ConfigError, match=r"`every` of Diagnosis should be 1 step or more. Got 0"):
         Diagnosis(["a"], every=0)
     jaxtyping.config.update("jaxtyping_disable", True)  # it would find the wrong word first
     try:
-        with pytest.raises(ConfigError, match='"features", "shared" or "auto". Got \'losses\''):
+        with pytest.raises(ConfigError, match=r'"features", "shared" or "auto". Got .losses.'):
             Diagnosis(["a"], at="losses")  # ty: ignore[invalid-argument-type]
     finally:
         jaxtyping.config.update("jaxtyping_disable", False)
     watch = Diagnosis(["a", "b"])
-    with pytest.raises(ValueError, match="Diagnosis balances the tasks .* Got a loss for 'c'"):
+    with pytest.raises(ValueError, match=r"Diagnosis balances the tasks .* Got a loss for 'c'"):
         watch.look({**losses(), "c": w.sum()})
     with pytest.raises(ValueError, match="should be a scalar for Diagnosis"):
         watch.look({"a": w * 1, "b": w.sum()})

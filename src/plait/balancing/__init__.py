@@ -15,6 +15,7 @@ from ._gradient_balancer import GradientBalancer as GradientBalancer
 from ._imtll import IMTLL as IMTLL
 from ._log import Log as Log
 from ._loss_balancer import LossBalancer as LossBalancer
+from ._nash_mtl import NashMTL as NashMTL
 from ._normalize import Normalize as Normalize
 from ._prefer import Prefer as Prefer
 from ._random_loss import RandomLoss as RandomLoss

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 LOOKS = 3
-GAP = 10.0
+GAP = 5.0
 AGAINST = -0.1
 OPPOSED = -0.5
 MANY = 16
@@ -50,80 +50,85 @@ def advice(
     if looks < LOOKS:
         return Advice(
             "Sum",
-            f"Keep the sum: in {looks} looks there were gradients of two tasks to compare, which "
-            f"is too few to say more (it takes {LOOKS}).",
+            f"Keep the sum: {looks} looks had gradients of two tasks to compare, which is too few "
+            f"to say more (it takes {LOOKS}).",
         )
-    least, pair = _least(cosine + 2 * error.nan_to_num())
-    against = _against(tasks, cosine, error, pair) if pair else ""
-    groups = _groups(cosine, error)
+    high = cosine + 2 * error.nan_to_num()
+    pair = _least(high)
+    worst = _said(tasks, cosine, error, pair) if pair else "no two were there together"
+    apart = pair is not None and float(high[pair]) < AGAINST
+    groups = _groups(cosine, high) if apart else None
+    fold = f"gradients differ {ratio:.3g}-fold in length"
     if groups:
         one, other = (", ".join(tasks[place] for place in group) for group in groups)
         return Advice(
             "Sum",
-            f"No balancer is likely to help: {one} and {other} want opposite things from what they "
-            f"share ({against}), so that whatever one gains the other loses. Give each group a "
-            "network of its own, or let them share less (CGC or PLE in plait.sharing).",
+            f"Keep the sum, no balancer is likely to help: {one} and {other} want opposite things "
+            f"of what they share ({worst}): what one gains the other loses. Give each a network of "
+            "its own, or let them share less (CGC or PLE in plait.sharing).",
+        )
+    if ratio < GAP:
+        less = "Let tasks share less instead (CGC or PLE in plait.sharing)."
+        return Advice(
+            "Sum",
+            f"Keep the sum, no balancer is likely to help: {fold}, and one pays from about "
+            f"{GAP:g}-fold on. "
+            + (
+                f"Tasks do pull apart ({worst}), but alike strongly. {less}"
+                if apart
+                else f"No two tasks pull apart beyond chance (the worst: {worst})."
+            ),
         )
     if len(tasks) > MANY:
         return Advice(
             "FAMO",
-            f"FAMO: with {len(tasks)} tasks the time for their gradients is better spent on more "
-            f"steps, and it evens out how fast losses fall at the price of the sum (gradients "
-            f"differ {ratio:.3g}-fold in length).",
+            f"FAMO: {fold}, and with {len(tasks)} tasks, gradients of each would cost more than "
+            "they give; it lets all losses fall at one rate at the price of the sum.",
         )
-    if least < AGAINST:
+    if apart:
         return Advice(
-            "IMTLG",
-            f"IMTLG: {against}, in more than chance, and it is the direction in which all tasks "
-            "gain alike. Separate experts (CGC or PLE in plait.sharing) are the other remedy.",
+            "NashMTL",
+            f"NashMTL: {fold}, and tasks pull apart ({worst}). It does not go by length, and no "
+            "task can gain more, in proportion, than the others lose.",
         )
-    if ratio >= GAP:
-        found = torch.where(lengths > 0, lengths, torch.nan)
-        raw = (1 / found).nan_to_num(nan=1.0)
-        weights = tuple((raw * len(raw) / raw.sum()).tolist())
-        low, high = tasks[int(lengths.argmin())], tasks[int(lengths.argmax())]
-        return Advice(
-            "Sum",
-            f"The sum with fixed weights: the gradient of {high} is {ratio:.3g} times as long as "
-            f"that of {low}, but no two tasks pull apart beyond chance"
-            f"{f' (the worst: {against})' if against else ''}. Scale is all there is to balance.",
-            weights,
-        )
+    found = torch.where(lengths > 0, lengths, torch.nan)
+    raw = 1 / found
+    weights = torch.where(raw.isnan(), 1.0, raw / raw.nanmean())
+    low, top = tasks[int(found.nan_to_num(torch.inf).argmin())], tasks[int(lengths.argmax())]
     return Advice(
         "Sum",
-        f"Keep the sum, no balancer is likely to help: gradients differ {ratio:.2g}-fold in length "
-        f"(a balancer pays from about {GAP:g}), and no two tasks pull apart beyond chance"
-        f"{f' (the worst: {against})' if against else ''}.",
+        f"The sum with fixed weights: {fold} ({top} has the longest, {low} the shortest), and no "
+        f"two tasks pull apart beyond chance (the worst: {worst}). Length is all there is to "
+        "balance, and that takes one number for each task.",
+        tuple(weights.tolist()),
     )
 
 
-def _least(found: Tensor) -> tuple[float, tuple[int, int] | None]:
-    size = len(found)
-    apart = torch.where(torch.eye(size, dtype=torch.bool) | found.isnan(), torch.inf, found)
-    place = int(apart.argmin())
-    least = float(apart.reshape(-1)[place])
-    return least, (divmod(place, size) if least < float("inf") else None)
+def _least(high: Tensor) -> tuple[int, int] | None:
+    """The two tasks that are apart most surely."""
+    size = len(high)
+    found = torch.where(torch.eye(size, dtype=torch.bool) | high.isnan(), torch.inf, high)
+    place = int(found.argmin())
+    return divmod(place, size) if float(found.min()) < float("inf") else None
 
 
-def _against(tasks: Sequence[str], cosine: Tensor, error: Tensor, pair: tuple[int, int]) -> str:
+def _said(tasks: Sequence[str], cosine: Tensor, error: Tensor, pair: tuple[int, int]) -> str:
     one, other = pair
-    spread = float(error[one, other])
+    spread = float(error[pair])
     about = f" ± {spread:.2f}" if spread == spread else ""
-    return f"{tasks[one]} and {tasks[other]} at a cosine of {float(cosine[one, other]):.2f}{about}"
+    return f"{tasks[one]} and {tasks[other]} at a cosine of {float(cosine[pair]):.2f}{about}"
 
 
-def _groups(cosine: Tensor, error: Tensor) -> tuple[list[int], list[int]] | None:
+def _groups(cosine: Tensor, high: Tensor) -> tuple[list[int], list[int]] | None:
     """Two groups that are opposed, each of which agrees with itself; None if there are none."""
-    known = torch.where(cosine.isnan(), 0.0, cosine)
+    known = cosine.nan_to_num()
     # Opposed groups are the signs of the direction in which cosines are largest.
-    leading = torch.linalg.eigh(known)[1][:, -1]
-    one = [place for place, side in enumerate(leading.tolist()) if side >= 0]
-    other = [place for place, side in enumerate(leading.tolist()) if side < 0]
-    if not one or not other:
+    leading = torch.linalg.eigh(known)[1][:, -1].tolist()
+    first = leading[0] >= 0
+    one = [place for place, side in enumerate(leading) if (side >= 0) == first]
+    other = [place for place, side in enumerate(leading) if (side >= 0) != first]
+    if not other:
         return None
-    high = cosine + 2 * error.nan_to_num()
-    across = high[one][:, other]
-    within = [cosine[group][:, group].nanmean() for group in (one, other)]
-    if float(across.nanmean()) < OPPOSED and min(map(float, within)) > 0:
-        return one, other
-    return None
+    within = [known[group][:, group].mean() for group in (one, other)]
+    opposed = float(high[one][:, other].nanmean()) < OPPOSED
+    return (one, other) if opposed and min(map(float, within)) > 0 else None

@@ -9,12 +9,14 @@ from torch import Tensor, nn
 from plait._errors import ConfigError
 
 from ._base import Balancer
+from ._famo import FAMO
 from ._findings import Findings
 from ._found import found
+from ._nash_mtl import NashMTL
+from ._places import places
 from ._step import Step
-from ._upgrad import UPGrad
 
-METHODS: tuple[type[Balancer], ...] = (UPGrad,)
+METHODS: tuple[type[Balancer], ...] = (FAMO, NashMTL)
 """What may be chosen beside a sum with fixed weights."""
 
 
@@ -27,7 +29,8 @@ class Auto(Balancer):
     and choose. It never trains twice: the probe is the beginning of the training.
 
     In the probe a look costs the backward passes of the heads where these begin in one place,
-    else a backward pass of the network for each task; other steps cost what the sum costs.
+    else a backward pass of the network for each task; other steps cost what the sum costs. After it
+    so does all but ``NashMTL``, which looks at gradients in each step, in the same place.
 
     Args:
         tasks: The names of the tasks.
@@ -108,6 +111,7 @@ class Auto(Balancer):
             return self.fixed[step.index]
         weights = self.method.weights(step)
         self.method.held[step.index] = weights
+        self.method.known = self.method.known.union(places(step, len(self.tasks)))
         return weights
 
     def private(self, step: Step) -> Float[Tensor, " present"] | None:
