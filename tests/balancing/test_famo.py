@@ -1,5 +1,8 @@
+import math
+
 import pytest
 import torch
+from hypothesis import given, settings, strategies as st
 
 from plait.balancing import FAMO, Step
 
@@ -63,6 +66,48 @@ def test_observed_it_is_the_published_rule():
         balancer.observe(dict(zip(NAMES, after, strict=True)))
         reference.update(after)
     assert torch.allclose(balancer.logits, reference.logits.detach(), rtol=1e-9)
+
+
+def written_out(every, lr=0.025, gamma=1e-3):
+    """The rule for labels that come and go, number by number."""
+    state = {name: [0.0, 0.0, 0.0, 0] for name in range(3)}
+    before, found = {}, []
+    for losses in every:
+        logs = {name: math.log(loss + 1e-8) for name, loss in losses.items()}
+        both = [name for name in losses if name in before]
+        if len(both) > 1:
+            powers = {name: math.exp(state[name][0]) for name in both}
+            shares = {name: powers[name] / sum(powers.values()) for name in both}
+            falls = {name: before[name] - logs[name] for name in both}
+            mean = sum(shares[name] * falls[name] for name in both)
+            for name in both:
+                logit, first, second, moves = state[name]
+                grad = shares[name] * (falls[name] - mean) + gamma * logit
+                first, second = 0.9 * first + 0.1 * grad, 0.999 * second + 0.001 * grad**2
+                moves += 1
+                size = math.sqrt(second / (1 - 0.999**moves)) + 1e-8
+                logit -= lr * first / (1 - 0.9**moves) / size
+                state[name] = [logit, first, second, moves]
+        pulls = {name: math.exp(state[name][0] - log) for name, log in logs.items()}
+        found.append([pull / sum(pulls.values()) for pull in pulls.values()])
+        before = logs
+    return found
+
+
+masks = st.lists(st.sets(st.integers(0, 2), min_size=1), min_size=2, max_size=12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(masks, st.integers(0, 99))
+def test_labels_that_come_and_go(there, seed):
+    balancer, every = FAMO(NAMES), falling(seed, len(there))
+    told = [
+        {name: float(losses[name]) for name in sorted(names)}
+        for names, losses in zip(there, every, strict=True)
+    ]
+    for losses, wanted in zip(told, written_out(told), strict=True):
+        found = balancer.weights(step(list(losses.values()), list(losses)))
+        assert found.tolist() == pytest.approx(wanted, rel=1e-9)
 
 
 def test_what_is_not_observed_moves_nothing():

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from plait._errors import ConfigError, suggestion
@@ -70,14 +70,17 @@ class FAMO(Balancer):
         size = len(self.tasks)
         for name in ("logits", "first", "second", "before"):
             self.register_buffer(name, torch.zeros(size, dtype=torch.float64))
-        self.register_buffer("moves", torch.zeros(size, dtype=torch.int64))
-        self.register_buffer("waiting", torch.zeros(size, dtype=torch.bool))
+        self.register_buffer("moves", torch.zeros(size, dtype=torch.float64))
+        lift = torch.tensor([TINY - low for low in self.least], dtype=torch.float64)
+        self.register_buffer("lift", lift, persistent=False)
         self.logits: Tensor
         self.first: Tensor
         self.second: Tensor
         self.before: Tensor
         self.moves: Tensor
-        self.waiting: Tensor
+        self.lift: Tensor
+        self.waiting: frozenset[int] = frozenset()
+        """The tasks of the last step, whose fall is still to be read."""
 
     def weights(self, step: Step) -> Float[Tensor, " present"]:
         """What is learned so far, over the losses, with a sum of 1.
@@ -85,14 +88,14 @@ class FAMO(Balancer):
         Raises:
             ConfigError: If a loss falls below ``least``.
         """
-        above = self._above(step)
+        there, logs = places(step, len(self.tasks)), self._logs(step)
         if self.amortized:
-            self._move(step.index, above)
-        self.before[step.index] = above
-        self.waiting.zero_()
-        self.waiting[step.index] = True
+            self._move(there, logs)
+        index = self._index(there)
+        self.before[index] = logs
+        self.waiting = frozenset(there)
         # In logarithms, since one over a small loss and another over a large one meet here.
-        return (self.logits[step.index] - above.log()).softmax(0)
+        return (self.logits[index] - logs).softmax(0)
 
     @torch.no_grad()
     def observe(self, losses: Mapping[str, Tensor]) -> None:
@@ -124,43 +127,56 @@ class FAMO(Balancer):
         }
         if known:
             numbers = self.before.new_tensor(list(known.values()))
-            step = Step(numbers, torch.tensor(list(known), device=numbers.device))
-            self._move(step.index, self._above(step))
-        self.waiting.zero_()
+            index = torch.tensor(list(known), device=numbers.device)
+            self._move(list(known), self._logs(Step(numbers, index)))
+        self.waiting = frozenset()
 
-    def _above(self, step: Step) -> Float[Tensor, " present"]:
-        """By how much each loss is above the least that it could be."""
-        above = step.losses - step.losses.new_tensor(self.least)[step.index] + TINY
-        for place, value in zip(places(step, len(self.tasks)), above.tolist(), strict=True):
-            if value <= 0:
+    def get_extra_state(self) -> Tensor:
+        """The counters, with the tasks of the last step."""
+        flags = [int(place in self.waiting) for place in range(len(self.tasks))]
+        return torch.cat([super().get_extra_state(), torch.tensor(flags)])
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Take the counters from :meth:`get_extra_state`."""
+        size = len(self.tasks)
+        super().set_extra_state(state[:-size])
+        flags = state[-size:].tolist()
+        self.waiting = frozenset(place for place, flag in enumerate(flags) if flag)
+
+    def _logs(self, step: Step) -> Float[Tensor, " present"]:
+        """The logarithm of how much each loss is above the least that it could be."""
+        above = step.losses + self.lift[self._index(places(step, len(self.tasks)))]
+        if not bool(above.min() > 0):
+            for place, loss in zip(step.index.tolist(), step.losses.tolist(), strict=True):
                 name, least = self.tasks[place], self.least[place]
-                raise ConfigError(
-                    f"The loss of {name!r} should not fall below {least:g} for FAMO, which takes "
-                    f"its logarithm. Got {value + least:g}. Say how low it can get "
-                    f"(`least={{{name!r}: ...}}`), take a loss with a lower bound of zero (such as "
-                    "cross-entropy or a squared error), or another method."
-                )
-        return above
+                if loss + TINY - least <= 0:
+                    raise ConfigError(
+                        f"The loss of {name!r} should not fall below {least:g} for FAMO, which "
+                        f"takes its logarithm. Got {loss:g}. Say how low it can get "
+                        f"(`least={{{name!r}: ...}}`), take a loss with a lower bound of zero "
+                        "(such as cross-entropy or a squared error), or another method."
+                    )
+        return above.log()
 
-    def _move(self, index: Int[Tensor, " present"], above: Float[Tensor, " present"]) -> None:
+    def _move(self, there: Sequence[int], logs: Float[Tensor, " present"]) -> None:
         """A step of Adam, for the tasks that were in the step before too."""
-        both: Bool[Tensor, " present"] = self.waiting[index]
-        both = both & (both.sum() > 1)
-        logits = self.logits[index]
-        fall = torch.where(both, self.before[index].log() - above.log(), 0.0)
-        # Without a task in both, the softmax is of nothing: it is of all then, and not used.
-        shares = torch.where(both | ~both.any(), logits, -torch.inf).softmax(0)
+        both = [place for place in there if place in self.waiting]
+        if len(both) < 2:
+            return  # one alone has no balance
+        if len(both) < len(there):
+            logs = logs[[place for place, task in enumerate(there) if task in self.waiting]]
+        index = self._index(both)
+        logits, moves = self.logits[index], self.moves[index] + 1
+        fall, shares = self.before[index] - logs, logits.softmax(0)
         grad = shares * (fall - shares @ fall) + self.gamma * logits
-        moves = self.moves[index] + 1
         first = self.first[index].lerp(grad, 1 - FIRST)
         second = SECOND * self.second[index] + (1 - SECOND) * grad.square()
-        count = moves.double()  # a number to the power of whole ones would be single
-        size = (second / (1 - SECOND**count)).sqrt() + ADAM
-        moved = logits - self.lr * first / (1 - FIRST**count) / size
-        for kept, new in (
-            (self.logits, moved),
-            (self.first, first),
-            (self.second, second),
-            (self.moves, moves),
-        ):
-            kept[index] = torch.where(both, new, kept[index])
+        size = (second / (1 - SECOND**moves)).sqrt() + ADAM
+        self.logits[index] = logits - self.lr * first / (1 - FIRST**moves) / size
+        self.first[index], self.second[index], self.moves[index] = first, second, moves
+
+    def _index(self, there: Sequence[int]) -> slice | Tensor:
+        """Where these tasks stand; all of them need no copy."""
+        if len(there) == len(self.tasks):
+            return slice(None)
+        return torch.tensor(list(there), device=self.logits.device)
