@@ -16,7 +16,9 @@ Vector Video balancing data fusion load modalities modality_balancing pretrainin
 train_step training
 """
 WINGS = {
-    "balancing": "Balancer Sum",
+    "balancing": "AlignedMTL Balancer CAGrad ConFIG DBMTL DualProj FairGrad GradDrop GradNorm "
+    "GradVac GradientBalancer IMTLG LossBalancer MGDA NashMTL PCGrad Report Step Sum "
+    "UPGrad backward",
     "data": "Bagged Batch Kept Masked Note Pack PackWriter Packed Query Ragged Repeated Source "
     "Table joined memory_limit merged nested noise stored_pack",
     "fusion": "Attention Bottleneck Concat CrossAttention EarlyTransformer EmbraceNet Experts FiLM "

@@ -33,5 +33,7 @@ def test_sum_weights():
     w = torch.tensor(1.0, requires_grad=True)
     Sum(["a", "b"], weights={"b": 0.5}).backward({"a": 2 * w, "b": 4 * w})
     assert w.grad == 4
-    with pytest.raises(ValueError, match=r"`weights` of Sum should name the tasks .*Did you mean 'price'"):
+    with pytest.raises(
+        ValueError, match=r"`weights` of Sum should name the tasks .*Did you mean 'price'"
+    ):
         Sum(["price"], weights={"prise": 2.0})

@@ -1,9 +1,22 @@
 """Several task losses to one gradient."""
 
+from ._aligned_mtl import AlignedMTL as AlignedMTL
 from ._backward import backward as backward
 from ._base import Balancer as Balancer
+from ._cagrad import CAGrad as CAGrad
+from ._conflict_free import ConFIG as ConFIG
+from ._dbmtl import DBMTL as DBMTL
+from ._dual_proj import DualProj as DualProj
+from ._fair_grad import FairGrad as FairGrad
+from ._grad_drop import GradDrop as GradDrop
+from ._grad_norm import GradNorm as GradNorm
+from ._grad_vac import GradVac as GradVac
 from ._gradient_balancer import GradientBalancer as GradientBalancer
+from ._imtlg import IMTLG as IMTLG
 from ._loss_balancer import LossBalancer as LossBalancer
+from ._mgda import MGDA as MGDA
+from ._nash_mtl import NashMTL as NashMTL
+from ._pcgrad import PCGrad as PCGrad
 from ._report import Report as Report
 from ._step import Step as Step
 from ._sum import Sum as Sum

@@ -51,3 +51,22 @@ def number(owner: str, option: str, value: float, low: float, high: float = math
         bounds = f"between {low:g} and {high:g}" if high < math.inf else f"{low:g} or more"
         raise ConfigError(f"`{option}` of {owner} should be {bounds}. Got {value!r}.")
     return float(value)
+
+
+def whole(owner: str, option: str, value: int, low: int) -> int:
+    """A whole number that is not too small.
+
+    Args:
+        owner: Whose option it is.
+        option: Its name.
+        value: What was given.
+        low: The least that is allowed.
+
+    Raises:
+        ConfigError: If it is none.
+    """
+    if not isinstance(value, int) or value < low:
+        raise ConfigError(
+            f"`{option}` of {owner} should be a whole number, {low} or more. Got {value!r}."
+        )
+    return value
