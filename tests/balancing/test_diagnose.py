@@ -327,7 +327,7 @@ def test_wrong_use_is_told():
     finally:
         jaxtyping.config.update("jaxtyping_disable", False)
     watch = Diagnosis(["a", "b"])
-    with pytest.raises(ValueError, match=r"Diagnosis balances the tasks .* Got a loss for 'c'"):
+    with pytest.raises(ValueError, match=r"Diagnosis is for the tasks .* Got a loss for 'c'"):
         watch.look({**losses(), "c": w.sum()})
     with pytest.raises(ValueError, match="should be a scalar for Diagnosis"):
         watch.look({"a": w * 1, "b": w.sum()})

@@ -21,7 +21,7 @@ def check(owner: str, tasks: Sequence[str], losses: Mapping[str, Tensor]) -> Non
     for name, loss in losses.items():
         if name not in tasks:
             raise ValueError(
-                f"{owner} balances the tasks {list(tasks)}. Got a loss for {name!r}."
+                f"{owner} is for the tasks {list(tasks)}. Got a loss for {name!r}."
                 f"{suggestion(name, tasks)}"
             )
         if loss.numel() != 1:

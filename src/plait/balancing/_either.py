@@ -21,9 +21,12 @@ class Either:
         Raises:
             ConfigError: If nothing is shared.
         """
-        whole = len(call.losses) == len(call.names)
-        clean = whole and bool(Graph.of(list(call.losses.values())).cut())
+        graph = Graph.of(list(call.losses.values()))
+        clean = len(call.losses) == len(call.names) and bool(graph.cut())
         if call.ranks.how:
+            if len(call.losses) == len(call.balancer.tasks):
+                # What is shared, for a later step in which a label is lacking here.
+                call.balancer.work.shared = graph.shared
             # One process that lacks a label decides for all.
             flag = torch.tensor(int(clean), device=call.step.losses.device)
             dist.all_reduce(flag, dist.ReduceOp.MIN)
