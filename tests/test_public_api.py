@@ -16,9 +16,11 @@ Vector Video balancing data fusion load modalities modality_balancing pretrainin
 train_step training
 """
 WINGS = {
-    "balancing": "Balancer DWA Every FAMO Freeze Geometric GradientBalancer IMTLL Log LossBalancer "
-    "Normalize Prefer RandomLoss Report Smooth SmoothTchebycheff Static Step Sum UPGrad "
-    "Uncertainty UncertaintySoftmax Wrapper backward",
+    "balancing": "AlignedMTL Auto Balancer CAGrad ConFIG DBMTL DWA Diagnosis DualProj Every FAMO "
+    "FairGrad Findings Freeze Geometric GradDrop GradNorm GradVac GradientBalancer IMTLG "
+    "IMTLL Log LossBalancer MGDA NashMTL Normalize PCGrad Prefer RandomLoss Report Smooth "
+    "SmoothTchebycheff Static Step Sum UPGrad Uncertainty UncertaintySoftmax Wrapper "
+    "backward diagnose",
     "data": "Bagged Batch Kept Masked Note Pack PackWriter Packed Query Ragged Repeated Source "
     "Table joined memory_limit merged nested noise stored_pack",
     "fusion": "Attention Bottleneck Concat CrossAttention EarlyTransformer EmbraceNet Experts FiLM "

@@ -46,8 +46,9 @@ def backward(
         balancer: The rule.
         at: Where the gradients of tasks are compared: ``"shared"``, at all shared weights, with a
             backward pass for each task; ``"features"``, where the heads begin, with one
-            backward pass through what is shared. ``"losses"`` is for rules that look at no
-            gradient. Left out, what the balancer prefers.
+            backward pass through what is shared; ``"auto"``, there if the graph shows one place
+            where they begin, else at all shared weights. ``"losses"`` is for rules that look at
+            no gradient. Left out, what the balancer prefers.
         features: What all heads begin with, for ``at="features"``; left out, it is found in the
             graph.
         over: The shared weights at which gradients are compared, for ``at="shared"``, such as
@@ -96,6 +97,7 @@ def backward(
         losses, balancer, parts=parts, totals=totals, scaler=scaler, ranks=agreed, counts=counts
     )
     last, names = part == parts - 1, call.names
+    exact = exact and balancer.needs != "losses"  # a lenient rule may no longer look at gradients
     found: Found | None = None
     weights = call.step.losses.new_zeros(len(names))
     if exact:
@@ -123,7 +125,7 @@ def backward(
         skipped = tuple(name for name in losses if name not in call.losses)
         balancer.last = Report(names, *found, skipped)
     if last:
-        balancer.steps += 1
+        balancer.end_step()
     known = dict(zip(names, weights.unbind(), strict=True))
     nothing = weights.new_zeros(())
     return {name: known.get(name, nothing) for name in losses}

@@ -8,14 +8,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from plait._errors import ConfigError, suggestion
+from plait._errors import ConfigError
 
+from ._check import check
 from ._report import Report
 from ._step import Step
 from ._work import Work
 
 Needs = Literal["losses", "gramian", "jacobian"]
-At = Literal["losses", "features", "shared"]
+At = Literal["losses", "features", "shared", "auto"]
 
 
 class Balancer(nn.Module, ABC):
@@ -38,6 +39,9 @@ class Balancer(nn.Module, ABC):
     gradients themselves."""
     at: At = "losses"
     """Where gradients are looked at, unless :func:`backward` is told otherwise."""
+    lenient = False
+    """Whether the rule finds out by itself what to look at: choices of how gradients are compared
+    are then taken, and go unused where it looks at losses alone."""
 
     def __init__(self, tasks: Sequence[str]) -> None:
         super().__init__()
@@ -102,6 +106,10 @@ class Balancer(nn.Module, ABC):
         """Whether weights are to be found anew in this step; if not, those held are taken."""
         return True
 
+    def end_step(self) -> None:
+        """Take note that a step is over; the engine calls it after the last part of each."""
+        self.steps += 1
+
     def end_epoch(self) -> None:
         """Take note that an epoch is over; most have no use for it."""
         return
@@ -140,20 +148,4 @@ class Balancer(nn.Module, ABC):
         Raises:
             ValueError: If a task is not one of these, or a loss is no scalar or has no graph.
         """
-        for name, loss in losses.items():
-            if name not in self.tasks:
-                raise ValueError(
-                    f"{type(self).__name__} balances the tasks {list(self.tasks)}. Got a loss for "
-                    f"{name!r}.{suggestion(name, self.tasks)}"
-                )
-            if loss.numel() != 1:
-                raise ValueError(
-                    f"The loss of {name!r} should be a scalar for {type(self).__name__}. Got a "
-                    f"tensor of shape {list(loss.shape)}. Take its mean over the rows."
-                )
-            if not loss.requires_grad:
-                raise ValueError(
-                    f"The loss of {name!r} should depend on weights that are trained, for "
-                    f"{type(self).__name__}. It has no graph: was it detached, or computed under "
-                    "`torch.no_grad`? Leave out a task without a label."
-                )
+        check(type(self).__name__, self.tasks, losses)

@@ -41,7 +41,7 @@ class Graph:
     def of(cls, losses: Sequence[Tensor]) -> "Graph":
         """Read the graph of some losses."""
         ends = [get_gradient_edge(loss) for loss in losses]
-        roots = [_through((end.node, end.output_nr)) for end in ends]
+        roots = [through((end.node, end.output_nr)) for end in ends]
         order, children = _order([node for node, _ in roots])
         tasks = dict.fromkeys(order, 0)
         for bit, (node, _) in enumerate(roots):
@@ -162,7 +162,7 @@ class Graph:
         return seen
 
 
-def _through(edge: Edge) -> Edge:
+def through(edge: Edge) -> Edge:
     """The edge behind what DDP puts around all outputs, which hands each on as it is."""
     while type(edge[0]).__name__ == SINK:
         child, output = edge[0].next_functions[edge[1]]
@@ -191,7 +191,7 @@ def _order(roots: Sequence[Node]) -> tuple[list[Node], dict[Node, list[Edge | No
             elif node not in children:
                 stack.append((node, True))
                 found = children[node] = [
-                    None if child is None else _through((child, number))
+                    None if child is None else through((child, number))
                     for child, number in node.next_functions
                 ]
                 stack += [(edge[0], False) for edge in found if edge and edge[0] not in children]

@@ -4,9 +4,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from ._opaque import opaque
+
 RIDGE, SLACK = 1e-13, 1e-12
 
 
+@opaque("(Tensor matrix, Tensor given) -> Tensor")
 def complementary(
     matrix: Float[Tensor, "size size"], given: Float[Tensor, "problems size"]
 ) -> Float[Tensor, "problems size"]:
@@ -14,7 +17,8 @@ def complementary(
 
     By block principal pivoting: all places on the wrong side change sides together as long as
     that helps, and one at a time where it does not, which ends after finitely many rounds.
-    The rounds are bounded by the size; on a processor they end as soon as all is done.
+    On a processor the rounds end as soon as all is done: 2 to 6 are usual, over 40 were seen with
+    16 gradients in 12 dimensions. Elsewhere their number is fixed, so that nothing waits for them.
 
     Args:
         matrix: Positive semi-definite with a unit diagonal; a ridge of 1e-13 keeps equal rows, and
@@ -33,8 +37,8 @@ def complementary(
     least = torch.full_like(given[:, 0], size + 1)
     tries = torch.full_like(least, 3)
     order = torch.arange(1, size + 1, device=given.device)
-    here = given.device.type == "cpu" and not torch.compiler.is_compiling()
-    for _ in range(2 * size + 10):
+    here = given.device.type == "cpu"
+    for _ in range(20 * size + 20 if here else 2 * size + 10):
         x = _on(matrix, given, basic)
         y = x @ matrix - given
         reach = SLACK * (1 + x.abs().amax(-1, keepdim=True))
@@ -76,3 +80,16 @@ def scaled(
         torch.eye(len(cosines), dtype=torch.bool, device=gramian.device), 1.0, cosines
     )
     return lengths, cosines
+
+
+def unscaled(
+    given: Float[Tensor, " size"], lengths: Float[Tensor, " size"]
+) -> Float[Tensor, " size"]:
+    """From weights of gradients of length 1 to those of the gradients; of one of zero, 0.
+
+    Args:
+        given: The weights of gradients of length 1.
+        lengths: The lengths of the gradients.
+    """
+    there = lengths > 0
+    return torch.where(there, given / torch.where(there, lengths, 1.0), 0.0)

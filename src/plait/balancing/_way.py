@@ -8,13 +8,14 @@ from plait._errors import ConfigError
 
 from ._base import At, Balancer
 from ._call import Call
+from ._either import Either
 from ._features import Features
 from ._ranks import Ranks
 from ._sharded import Sharded
 from ._shared import Found, Shared
 
 Way = Callable[[Call], Found]
-PLACES = ("losses", "features", "shared")
+PLACES = ("losses", "features", "shared", "auto")
 
 
 def way(
@@ -43,8 +44,12 @@ def way(
             f"({parts - 1}, {parts}). Got {micro}."
         )
     at = at or ("features" if features is not None and balancer.needs != "losses" else balancer.at)
+    if at == "auto" and (features is not None or over is not None or exact or stream):
+        at = "features" if features is not None else "shared"
     if at not in PLACES:
         raise ConfigError(f"`at` should be one of {', '.join(PLACES)}. Got {at!r}.")
+    if balancer.needs == "losses" and balancer.lenient:
+        return None
     if balancer.needs == "losses":
         told = {"at": at != "losses", "features": features is not None, "over": over is not None}
         told |= {"exact": exact, "stream": stream}
@@ -96,4 +101,4 @@ def way(
     if at == "features":
         tensors = [features] if isinstance(features, Tensor) else features
         return Features(tensors)
-    return Shared(over, stream)
+    return Shared(over, stream) if at == "shared" else Either()
