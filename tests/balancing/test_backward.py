@@ -414,7 +414,7 @@ def test_what_is_to_be_overridden():
 
 
 BAD = {
-    "at": ({"at": "heads"}, "`at` should be one of losses, features, shared. Got 'heads'"),
+    "at": ({"at": "heads"}, "`at` should be one of losses, features, shared, auto. Got 'heads'"),
     "losses": ({"at": "losses"}, 'UPGrad looks at gradients: `at` should be "shared"'),
     "every": ({"every": 0}, "`every` should be 1 step or more"),
     "micro": ({"micro": (4, 4)}, r"`micro` should be .*from \(0, 4\)"),
