@@ -217,6 +217,7 @@ def test_compiles_in_one_piece():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*_prims_common.check:FutureWarning")  # torch, of itself
 @every
 def test_all_compile_in_one_piece(kind):
     compiled(kind, 4, "inductor")
