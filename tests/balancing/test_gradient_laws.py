@@ -217,6 +217,9 @@ def test_compiles_in_one_piece():
 
 
 @pytest.mark.slow
+# Of torch's own code, which its compiler calls.
+@pytest.mark.filterwarnings("ignore:.*_prims_common.check:FutureWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 @every
 def test_all_compile_in_one_piece(kind):
     compiled(kind, 4, "inductor")

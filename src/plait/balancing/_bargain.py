@@ -16,7 +16,7 @@ def bargain(
     """``x > 0`` with ``matrix @ x = given / x ** power``; 0 where there is none.
 
     Newton's method on ``x`` and ``y = matrix @ x`` at once, both kept above zero, with the second
-    equation in logarithms: 4 to 8 rounds are usual, whatever the scale. There is no solution if a
+    equation in logarithms: with a power of 1, 3 to 10 rounds are usual. There is no solution if a
     weighted sum of rows is zero: ``x`` then grows without end, and the result is 0.
 
     Args:

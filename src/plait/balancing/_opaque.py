@@ -23,7 +23,11 @@ def opaque(schema: str) -> Callable[[F], F]:
 
     def wrap(function: F) -> F:
         name = getattr(function, "__name__", "").strip("_")
-        op = torch.library.custom_op(f"plait::{name}", function, mutates_args=(), schema=schema)
+
+        def laid_out(*given: Tensor | float) -> Tensor:
+            return function(*given).contiguous()
+
+        op = torch.library.custom_op(f"plait::{name}", laid_out, mutates_args=(), schema=schema)
         op.register_fake(_like_last)
 
         @wraps(function)
@@ -36,4 +40,5 @@ def opaque(schema: str) -> Callable[[F], F]:
 
 
 def _like_last(*given: Tensor | float) -> Tensor:
-    return torch.empty_like([each for each in given if isinstance(each, Tensor)][-1])
+    last = [each for each in given if isinstance(each, Tensor)][-1]
+    return last.new_empty(last.shape)  # in the order of a new tensor, as promised above
