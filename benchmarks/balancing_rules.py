@@ -1,6 +1,6 @@
 """Whether the rules of `plait.balancing.diagnose` hold: what it says beside what methods reach.
 
-python -m benchmarks.balancing_rules [PROBLEM ...] [--seeds 3] [--steps 200]
+python -m benchmarks.balancing_rules [PROBLEM ...] [--seeds 3] [--steps 200] [--method ...]
 
 Each problem is made up, so that what is wrong with it is known. The sum is trained once with a
 `Diagnosis` that looks on; then every method at each learning rate, and each task alone. The error
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from plait import balancing
-from plait.balancing import Balancer, Diagnosis, Findings, Sum, backward
+from plait.balancing import Auto, Balancer, Diagnosis, Findings, Sum, backward
 
 RATES = (5e-3, 2e-2)
 METHODS = ("Log", "FAMO", "NashMTL")
@@ -183,11 +183,12 @@ def contestants(problem: Problem, told: Findings) -> dict[str, list[Callable[[],
     for name in METHODS:
         kind = getattr(balancing, name)
         rows[name] = [lambda kind=kind: kind(tasks)]
+    rows["Auto"] = [lambda: Auto(tasks, probe=40)]
     return rows
 
 
-def tried(name: str, seeds: int, steps: int) -> None:
-    """All methods on one problem; a line for each."""
+def tried(name: str, seeds: int, steps: int, methods: Sequence[str]) -> None:
+    """The sum and other methods (all, if none is named) on one problem; a line for each."""
     problems = [PROBLEMS[name](seed) for seed in range(seeds)]
     began, told = time.process_time(), []
     for seed, problem in enumerate(problems):
@@ -204,6 +205,8 @@ def tried(name: str, seeds: int, steps: int) -> None:
     reached: dict[str, list[float]] = {}
     rate = RATES[1]
     for method in contestants(problems[0], told[0]):
+        if methods and method not in ("Sum", *methods):
+            continue
         scores: dict[tuple[int, float], list[tuple[float, float]]] = {}
         for seed, problem in enumerate(problems):
             for at, build in enumerate(contestants(problem, told[seed])[method]):
@@ -216,15 +219,16 @@ def tried(name: str, seeds: int, steps: int) -> None:
             rate = best[1]  # static weights are tuned at this one
         reached[method] = [test for _, test in scores[best]]
         show(method, reached)
-    reached["alone"] = []
-    for seed, problem in enumerate(problems):
-        nets = [
-            train(problem, Sum(problem.tasks), rate, steps, seed, only=place)
-            for place in range(len(problem.tasks))
-        ]
-        each = [errors(problem, net, 2)[place] for place, net in enumerate(nets)]
-        reached["alone"].append(fmean(each))
-    show("alone", reached)
+    if not methods:
+        reached["alone"] = []
+        for seed, problem in enumerate(problems):
+            nets = [
+                train(problem, Sum(problem.tasks), rate, steps, seed, only=place)
+                for place in range(len(problem.tasks))
+            ]
+            each = [errors(problem, net, 2)[place] for place, net in enumerate(nets)]
+            reached["alone"].append(fmean(each))
+        show("alone", reached)  # at the rate of the sum
     print(f"{time.process_time() - began:.0f} s of one core", flush=True)
 
 
@@ -242,10 +246,11 @@ def main() -> None:
     parser.add_argument("problem", nargs="*", choices=[[], *PROBLEMS], default=[])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--method", nargs="*", default=())
     said = parser.parse_args()
     torch.set_num_threads(1)
     for name in said.problem or PROBLEMS:
-        tried(name, said.seeds, said.steps)
+        tried(name, said.seeds, said.steps, said.method)
 
 
 if __name__ == "__main__":

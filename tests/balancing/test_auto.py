@@ -74,7 +74,7 @@ CASES = {
     "Sum": ([1.0, 1.0], 0.5),
     "fixed": ([1.0, 50.0], 0.5),
     "NashMTL": ([1.0, 50.0], -0.4),
-    "FAMO": ([1.0, 50.0, *[1.0] * 15], 0.5),
+    "FAMO": ([1.0, 50.0, *[1.0] * 15], -0.4),
 }
 
 
@@ -109,7 +109,21 @@ def test_the_method_is_the_method():
     w.grad = None
     again = torch.zeros(2, dtype=torch.float64, requires_grad=True)
     alone = NashMTL(["t0", "t1"]).backward(losses_of(again, *CASES["NashMTL"]))
-    assert list(map(float, weights.values())) == pytest.approx(list(map(float, alone.values())))
+    ratio = [float(weights[task] / alone[task]) for task in alone]
+    assert ratio[0] == pytest.approx(ratio[1])
+    # As long as the sum was: the gradient of the last step, and that of any in the probe.
+    probe = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    sum(losses_of(probe, *CASES["NashMTL"]).values()).backward()
+    (pull,) = torch.autograd.grad(
+        sum(
+            weight * loss
+            for weight, loss in zip(
+                weights.values(), losses_of(again, *CASES["NashMTL"]).values(), strict=True
+            )
+        ),
+        [again],
+    )
+    assert float(pull.norm()) == pytest.approx(float(probe.grad.norm()))
     assert balancer.method is not None
     assert balancer.method.steps == balancer.steps == 7
 

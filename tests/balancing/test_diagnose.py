@@ -280,7 +280,8 @@ def test_lengths_alone_are_evened_out_by_fixed_weights():
     assert [w * size for w, size in zip(found.weights, (1, 50, 4), strict=True)] == pytest.approx(
         [found.weights[0]] * 3
     )
-    assert sum(found.weights) == pytest.approx(3)
+    # Together they are as long as before: 1 + 2500 + 16 + 2 * 0.2 * 50, and equal lengths.
+    assert found.weights[0] ** 2 * 3.4 == pytest.approx(2517 + 20)
     assert "50-fold in length (t1 has the longest, t0 the shortest)" in found.sentence
 
 
@@ -290,12 +291,15 @@ def test_conflict_at_different_lengths_asks_for_a_bargain():
     assert found.sentence.startswith("NashMTL: gradients differ 50-fold in length, and tasks pull")
 
 
-def test_many_tasks_are_evened_out_by_losses():
+def test_many_tasks_in_conflict_are_evened_out_by_losses():
     size = 17
     lengths = [1.0 + 50 * (place == 3) for place in range(size)]
-    found = told(lengths, torch.eye(size).tolist())
+    cosines = torch.eye(size)
+    assert told(lengths, cosines.tolist()).weights is not None
+    cosines[0, 3] = cosines[3, 0] = -0.3
+    found = told(lengths, cosines.tolist())
     assert found.suggests == "FAMO"
-    assert "with 17 tasks" in found.sentence
+    assert "With 17 of them" in found.sentence
     assert "cosine (and" not in str(found)  # no table of 17 columns
 
 

@@ -21,7 +21,8 @@ class Advice:
     Args:
         method: The name of a balancer.
         sentence: Why it, with numbers.
-        weights: Fixed weights that make gradients about equally long, where that is the advice.
+        weights: Fixed weights that make gradients about equally long, and their sum as long as it
+            was, where that is the advice.
     """
 
     method: str
@@ -79,11 +80,12 @@ def advice(
                 else f"No two tasks pull apart beyond chance (the worst: {worst})."
             ),
         )
-    if len(tasks) > MANY:
+    if apart and len(tasks) > MANY:
         return Advice(
             "FAMO",
-            f"FAMO: {fold}, and with {len(tasks)} tasks, gradients of each would cost more than "
-            "they give; it lets all losses fall at one rate at the price of the sum.",
+            f"FAMO: {fold}, and tasks pull apart ({worst}). With {len(tasks)} of them, the "
+            "gradients of each cost more than they give; it lets all losses fall at one rate at "
+            "the price of the sum.",
         )
     if apart:
         return Advice(
@@ -92,8 +94,10 @@ def advice(
             "task can gain more, in proportion, than the others lose.",
         )
     found = torch.where(lengths > 0, lengths, torch.nan)
-    raw = 1 / found
-    weights = torch.where(raw.isnan(), 1.0, raw / raw.nanmean())
+    # The whole stays as long as that of the sum: an optimizer with a memory notices the difference.
+    raw = torch.where(found.isnan(), 0.0, 1 / found)
+    gramian = cosine.nan_to_num() * lengths[:, None] * lengths
+    weights = torch.where(found.isnan(), 1.0, raw * alike(raw, gramian))
     low, top = tasks[int(found.nan_to_num(torch.inf).argmin())], tasks[int(lengths.argmax())]
     return Advice(
         "Sum",
@@ -102,6 +106,15 @@ def advice(
         "balance, and that takes one number for each task.",
         tuple(weights.tolist()),
     )
+
+
+def alike(
+    weights: Float[Tensor, " tasks"], gramian: Float[Tensor, "tasks tasks"]
+) -> Float[Tensor, ""]:
+    """By what weights are multiplied for a gradient as long as that of the sum; 1 for nothing."""
+    wanted, got = gramian.sum(), weights @ gramian @ weights
+    there = (wanted > 0) & (got > 0)
+    return torch.where(there, wanted / torch.where(there, got, 1.0), 1.0).sqrt()
 
 
 def _least(high: Tensor) -> tuple[int, int] | None:

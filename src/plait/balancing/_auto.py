@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from plait._errors import ConfigError
 
+from ._advice import alike
 from ._base import Balancer
 from ._famo import FAMO
 from ._findings import Findings
@@ -27,6 +28,9 @@ class Auto(Balancer):
     to help, which is often. Not where the probe is a good part of the training (a few hundred
     steps), or where what pulls apart changes late: then look yourself, with :class:`Diagnosis`,
     and choose. It never trains twice: the probe is the beginning of the training.
+
+    What comes after the probe is made as long as the sum of the gradients was, by one factor that
+    is found once: Adam would hardly move for long if gradients suddenly were shorter.
 
     In the probe a look costs the backward passes of the heads where these begin in one place,
     else a backward pass of the network for each task; other steps cost what the sum costs. After it
@@ -70,7 +74,9 @@ class Auto(Balancer):
         self.register_buffer("fixed", torch.ones(size, dtype=torch.float64))
         self.losses: Tensor
         self.gramians: Tensor
+        self.register_buffer("scale", torch.zeros((), dtype=torch.float64))
         self.fixed: Tensor
+        self.scale: Tensor
         self.methods = nn.ModuleDict({kind.__name__: kind(self.tasks) for kind in METHODS})
         self.choice: str | None = None
         """The method that was decided on; None in the probe."""
@@ -112,7 +118,11 @@ class Auto(Balancer):
         weights = self.method.weights(step)
         self.method.held[step.index] = weights
         self.method.known = self.method.known.union(places(step, len(self.tasks)))
-        return weights
+        # An optimizer such as Adam goes by how long gradients were: a sudden end of long ones would
+        # stop it for a thousand steps. The first result is made as long as the sum was.
+        seen = self.gramians.nanmean(0).nan_to_num()[step.index[:, None], step.index]
+        self.scale.copy_(torch.where(self.scale > 0, self.scale, alike(weights, seen)))
+        return weights * self.scale
 
     def private(self, step: Step) -> Float[Tensor, " present"] | None:
         """As the method says."""
