@@ -101,13 +101,13 @@ class Text(Modality):
     # The base has it by class; of texts it depends on how much is trained.
     @property
     def SEEN(self) -> int | None:  # noqa: N802  # ty: ignore[incompatible-property-override]
-        """60,000 rows; beside a frozen encoder, where the shortcut alone learns by heart, 100,000.
+        """60,000 rows; beside a frozen encoder, where the shortcut alone learns by heart, 90,000.
 
         A frozen encoder without the shortcut has nothing that learns much by heart.
         """
         pretrained = self.encoder.startswith((PREFIX, STATIC))
         if pretrained and self.tune in (None, "frozen"):
-            return 100_000 if self.longest else None
+            return 90_000 if self.longest else None
         return 60_000
 
     def fit(self, table: Table) -> "Text":
