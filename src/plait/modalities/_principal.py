@@ -38,7 +38,7 @@ class Principal(nn.Module):
         >>> layer = Principal(3, 4, rows=50)
         >>> layer.settle(torch.tensor([[0.0, 0.0, 5.0], [1.0, 2.0, 5.0], [2.0, 4.0, 5.0]]))
         >>> layer.short(torch.tensor([[2.0, 4.0, 5.0]])).abs().round(decimals=3)
-        tensor([[1., 0., 0.]])
+        tensor([[1.2250, 0.0000, 0.0000]])
     """
 
     middle: Tensor
