@@ -21,8 +21,7 @@ Load = Callable[[Path, str], Split]
 KEPT = Path(tempfile.gettempdir()) / "plait_benchmark_kept"
 """Where vectors of frozen encoders are kept, so that a second run begins at them."""
 PHOTOS = ("frontal_image", "bedroom_image", "bathroom_image", "kitchen_image")
-LITE, SIDE = "tf_efficientnet_lite0", 128
-"""The photos have 144 pixels at most: 224, for which the net was trained, would triple the time."""
+LITE = "tf_efficientnet_lite0"
 OPERATORS: list[torch.library.Library] = []
 
 
@@ -66,7 +65,7 @@ def photos(load: Load, *, encoder: bool) -> Load:
             bare = [rows if rows is None else rows.drop_columns(PHOTOS) for rows in
                     (train, valid, test)]  # fmt: skip
             return config, bare[0], bare[1], bare[2], home
-        told = {"type": "Image", "encoder": lite(), "size": SIDE}
+        told = {"type": "Image", "encoder": lite()}
         inputs = {"inputs": dict.fromkeys(PHOTOS, told), "data": {"cache": str(KEPT)}}
         return {**config, **inputs}, train, valid, test, home
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from plait._errors import ConfigError
-from plait.data import Masked
+from plait.data import Kept, Masked
 from plait.fusion import Attention, Fusion, Late
 from plait.schema import Schema
 from plait.sharing import Bottom, Sharing
@@ -139,6 +139,8 @@ class Model(nn.Module):
         found = {}
         for name, module in zip(self.short, self.shortcuts, strict=True):
             part, rows, count = cells[name]
+            if isinstance(part, Kept) and part.source is not None:
+                part = part.source  # a shortcut reads what was packed
             if rows is None:
                 found[name] = module(part)
             elif len(part):

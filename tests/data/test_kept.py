@@ -53,6 +53,29 @@ def test_repeated_is_a_look_up(kind):
     assert len(twice.cells) == 8
 
 
+@pytest.mark.parametrize("kind", [Masked, Ragged])
+def test_the_source_goes_where_its_rows_go(kind):
+    source = ragged([[5], None, [6, 7], [5]])
+    if kind is Masked:
+        source = Masked(torch.tensor([5, 0, 6, 7]), torch.tensor([True, False, True, True]))
+    cells = Masked(torch.tensor([[0.0], [1.0], [2.0]]), torch.tensor([False, True, True]))
+    column = Repeated(cells, torch.tensor([1, 0, 2, 1]), source)
+    rows = torch.tensor([2, 1, 0])
+    expected = source.take(rows)
+    others = (column, column.to("cpu"), Repeated.joined([column.slice(0, 1), column.slice(1, 4)]))
+    for other in others:
+        found = other.take(rows)
+        assert torch.equal(found.source.values, expected.values)
+        assert torch.equal(found.source.mask, expected.mask)
+        again = found.take(torch.tensor([1, 0])).to("cpu").slice(1, 2)
+        assert torch.equal(again.source.values, expected.values[:1])
+        assert torch.equal(again.values, found.values[:1])
+    assert torch.equal(column.select(rows).take(torch.arange(3)).source.values, expected.values)
+    assert {id(each) for each in source.tensors()} <= {id(each) for each in column.tensors()}
+    with pytest.raises(ValueError, match="do not join"):
+        Repeated.joined([column, Repeated(cells, column.index)])
+
+
 def test_cells_of_two_forms_are_not_joined():
     one = Repeated(Masked(torch.zeros(1, 2), torch.zeros(1).bool()), torch.tensor([0]))
     other = Repeated(ragged([[1]]), torch.tensor([0]))

@@ -1,10 +1,13 @@
 """What stands behind a pretrained encoder, and how long it is trained."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from plait import Image, Table, Text
 from plait.data import Masked
+from plait.modalities._principal import Principal
 from plait.modalities._projection import Projection
 
 
@@ -27,12 +30,15 @@ def test_few_rows_begin_at_a_token_near_zero_and_see_half_of_the_vector():
 def test_the_number_of_rows_says_which(picture_folder, photo, rows, small):
     table = Table.of({"x": [photo()] + [None] * (rows - 1)})
     part = Image(columns=("x",), encoder=picture_folder).fit(table)
-    assert (part.build(8).tuned.gain is not None) == small
+    assert isinstance(part.build(8).tuned, Principal) == small
+    tuned = replace(part, tune="full").build(8)[1]
+    assert (tuned.gain is not None) == small
 
 
 @pytest.mark.parametrize(
     ("options", "rows"),
-    [({}, 60_000), ({"encoder": "hf:a"}, None), ({"encoder": "static:a", "tune": "frozen"}, None),
+    [({}, 60_000), ({"encoder": "hf:a"}, 90_000), ({"encoder": "hf:a", "longest": 0}, None),
+     ({"encoder": "static:a", "tune": "frozen", "longest": 0}, None),
      ({"encoder": "hf:a", "tune": "last:2"}, 60_000),
      ({"encoder": "hf:a", "tune": "full"}, 60_000)],
     ids=str,

@@ -11,11 +11,11 @@ import torch
 from pydantic import TypeAdapter
 from torch import nn
 
-from plait import ConfigError, Text
-from plait.data import Kept, Masked, Table
-from plait.modalities import Staged
+from plait import ConfigError, Model, Schema, Text
+from plait.data import Kept, Masked, Repeated, Table
+from plait.modalities import Bag, Staged
 from plait.modalities._without_weights import without_weights
-from plait.training import outputs
+from plait.training import keep, outputs
 
 MODES = ["frozen", "last:1", "last:2", "lora", "full"]
 
@@ -46,11 +46,64 @@ def test_what_is_too_long_is_cut_and_keeps_its_end(folder):
 
 
 def test_fitted_survives_json_and_needs_no_column_of_its_own(folder):
-    part = fit(folder, ["a", "b"])
+    part = fit(folder, ["a", "b", "a b"])
     adapter = TypeAdapter(Text)
     assert adapter.validate_json(adapter.dump_json(part)) == part
-    assert part == fit(folder, ["anything else"])
-    assert part.shortcut(3) is None
+    bare = fit(folder, ["a", "b", "a b"], longest=0)
+    assert bare == fit(folder, ["any", "other", "three"], longest=0)
+    assert (part.fitted.rows, bare.fitted.buckets, bare.shortcut(3)) == (3, (), None)
+
+
+@pytest.mark.parametrize("tune", ["frozen", "last:1", "full"])
+def test_the_shortcut_reads_the_words_that_a_vector_hides(kit, tune):
+    made = kit(texts=["a red bag", None, "the shoe", "a red shoe", "the bag", "bag"] * 4, tune=tune)
+    assert made.model.short == ("note",)
+    short = made.model.shortcuts[0]
+    with torch.no_grad():
+        short.weights.weight.normal_()
+    made.model.eval()
+    kept = keep(made.model, made.pack)
+    assert isinstance(kept.inputs["note"], Repeated) == (tune != "full")
+    for rows in (torch.arange(24), torch.tensor([3, 1, 0]), torch.tensor([1])):
+        expected = made.model(made.pack[rows].inputs)["sold"]
+        assert torch.allclose(made.model(kept[rows].inputs)["sold"], expected, atol=1e-5)
+    words = made.pack[torch.tensor([0])].inputs["note"]
+    assert short(words).abs().sum() > 0.1
+    # It is there in the answer: without it another one is given.
+    before = made.model(kept[torch.arange(24)].inputs)["sold"]
+    with torch.no_grad():
+        short.weights.weight.zero_()
+    after = made.model(kept[torch.arange(24)].inputs)["sold"]
+    assert not torch.allclose(before, after, atol=0.01)
+    assert torch.equal(before[1], after[1])  # no text, no words
+
+
+def test_a_row_whose_text_is_hidden_has_no_words_either(kit):
+    made = kit(texts=["a red bag", "the shoe", "a red shoe", "the bag"] * 4)
+    with torch.no_grad():
+        made.model.shortcuts[0].weights.weight.normal_()
+    batch = keep(made.model.eval(), made.pack)[torch.arange(16)]
+    note = batch.inputs["note"]
+    hidden = {**batch.inputs, "note": replace(note, mask=torch.zeros(16).bool())}
+    assert torch.equal(
+        made.model(hidden)["sold"], made.model(batch.inputs, views=[("age",)])["age",]["sold"]
+    )
+
+
+def test_texts_in_a_bag_have_their_words(folder):
+    texts = [["a red bag", "the shoe"], None, ["the shoe"], ["a red bag", "bag", "the bag"]] * 4
+    table = {"notes": texts, "sold": [True, False] * 8}
+    part = Bag(columns=("notes",), of=Text(encoder=folder))
+    schema = Schema.infer(table, targets=["sold"], inputs={"notes": part}).fit(table)
+    model = Model(schema, width=8).eval()
+    with torch.no_grad():
+        model.shortcuts[0].each.weights.weight.normal_()
+    pack = schema.pack(table)
+    kept = keep(model, pack)
+    rows = torch.tensor([3, 0, 1, 2])
+    assert isinstance(kept.inputs["notes"].cells, Repeated)
+    found, expected = (model(each[rows].inputs)["sold"] for each in (kept, pack))
+    assert torch.allclose(found, expected, atol=1e-5)
 
 
 def test_augment_leaves_tokens_and_kept_vectors_alone(folder):
@@ -223,8 +276,6 @@ def test_the_files_of_the_encoder_are_told(folder):
         ({"max_length": 2}, "more than 2"),
         ({"max_length": 141}, "at most 140"),
         ({"vocabulary": 100}, "`vocabulary` should be left out"),
-        ({"longest": 0}, "`longest` should be left out"),
-        ({"least": 1}, "`least` should be left out"),
         ({"forget": 0.1}, "`forget` should be left out"),
     ],
     ids=str,

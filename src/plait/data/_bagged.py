@@ -1,7 +1,7 @@
 """Rows of several items each, whose items are cells of one column."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Int64
@@ -78,8 +78,7 @@ class Bagged:
         steps = torch.arange(most, device=counts.device)
         there = steps < counts.unsqueeze(1)
         items = self.cells.take((starts.unsqueeze(1) + steps)[there])
-        values, mask = (_slotted(each, there) for each in items.tensors())
-        return replace(items, values=values, mask=mask)
+        return items.each(lambda held: _slotted(held, there))
 
     def select(self, rows: Int64[Tensor, " batch"]) -> "Bagged":
         """Some of the rows, in the order asked for, without the items of the others."""

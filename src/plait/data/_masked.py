@@ -1,6 +1,6 @@
 """The atom: a tensor, and which of its entries are there."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -47,11 +47,13 @@ class Masked:
         """Rows of which anything at all is there."""
         return self.mask.flatten(1).any(1) if self.mask.ndim > 1 else self.mask
 
+    def each(self, change: Callable[[Tensor], Tensor]) -> "Masked":
+        """The same with all that is held changed alike, row by row or as a whole."""
+        return replace(self, values=change(self.values), mask=change(self.mask))
+
     def take(self, rows: Int64[Tensor, " rows"]) -> "Masked":
         """Some of the rows, in the order asked for."""
-        return replace(
-            self, values=self.values.index_select(0, rows), mask=self.mask.index_select(0, rows)
-        )
+        return self.each(lambda held: held.index_select(0, rows))
 
     def select(self, rows: Int64[Tensor, " rows"]) -> "Masked":
         """Some of the rows: for dense cells the same as :meth:`take`."""
@@ -63,7 +65,7 @@ class Masked:
 
     def slice(self, start: int, stop: int) -> "Masked":
         """Rows that lie side by side, in the same memory."""
-        return replace(self, values=self.values[start:stop], mask=self.mask[start:stop])
+        return self.each(lambda held: held[start:stop])
 
     @staticmethod
     def joined(parts: "Sequence[Masked]") -> "Masked":
@@ -73,15 +75,11 @@ class Masked:
 
     def pin_memory(self) -> "Masked":
         """The same in memory that a GPU can read by itself."""
-        return replace(self, values=self.values.pin_memory(), mask=self.mask.pin_memory())
+        return self.each(Tensor.pin_memory)
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "Masked":
         """The same, on another device. The original is left as it was."""
-        return replace(
-            self,
-            values=self.values.to(device, non_blocking=non_blocking),
-            mask=self.mask.to(device, non_blocking=non_blocking),
-        )
+        return self.each(lambda held: held.to(device, non_blocking=non_blocking))
 
 
 torch.export.register_dataclass(Masked, serialized_type_name="plait.Masked")

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from plait.data import Kept, Masked
+from plait.data import Masked
 
 
 def there(cells: Masked) -> Bool[Tensor, "batch items"]:
@@ -28,8 +28,7 @@ def on_items(
         size: Size of a vector.
     """
     batch, items = cells.mask.shape[:2]
-    kind = Kept if isinstance(cells, Kept) else Masked
-    flat = kind(cells.values.flatten(0, 1), cells.mask.flatten(0, 1))
+    flat = cells.each(lambda held: held.flatten(0, 1))
     present = flat.present
     if torch.compiler.is_compiling():
         found = read(flat).where(present.unsqueeze(1), 0.0)

@@ -174,7 +174,7 @@ class Image(Modality):
                 self.tune or "frozen",
                 self.layer_decay,
                 width,
-                small=small,
+                few=self.rows if small else None,
             )
         if self.encoder == "vit":
             return ViTEncoder(self.size, width)

@@ -21,12 +21,18 @@ class PretrainedFit:
         config: The shape of its net, as the JSON of the transformers library.
         pooling: How the vectors of tokens become one.
         digest: The SHA-256 of its weights.
+        rows: How many texts it has seen.
+        buckets: The buckets of the runs of tokens that occur often enough.
+        counts: In how many texts each of these occurs.
     """
 
     tokenizer: str
     config: str
     pooling: Pooling
     digest: str
+    rows: int = 0
+    buckets: tuple[int, ...] = ()
+    counts: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, encoder: str, max_length: int, tune: str) -> "PretrainedFit":

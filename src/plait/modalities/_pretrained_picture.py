@@ -12,6 +12,7 @@ from ._picture_net import PictureNet
 from ._pooled import Pooled
 from ._pretrained_picture_fit import PictureFit
 from ._pretrained_tune import LORA_PACE, PACE, decay_of
+from ._principal import Principal
 from ._projection import Projection
 from ._staged import Staged
 from ._timm_file import TIMM
@@ -29,7 +30,7 @@ def pretrained_picture(
     decay: float | None,
     width: int,
     *,
-    small: bool,
+    few: int | None,
 ) -> nn.Module:
     """A pretrained encoder, from pixels to one token of the model.
 
@@ -39,7 +40,7 @@ def pretrained_picture(
         tune: ``"frozen"``, ``"last:k"``, ``"lora"`` or ``"full"``.
         decay: The share of the rate that a block takes of the one above it; None for the usual.
         width: Size of a token of the model.
-        small: Whether there are a few hundred rows only.
+        few: How many training rows there are, where these are a few hundred only.
 
     Returns:
         A :class:`Staged` encoder where a part of it stays as it is.
@@ -51,7 +52,7 @@ def pretrained_picture(
     digest = None if weights_left_out() else fitted.digest
     built = timm_net if encoder.startswith(TIMM) else hf_picture_net
     net = built(fitted.config, encoder, digest)
-    last = Projection(fitted.features, width, small=small)
+    last = Projection(fitted.features, width, small=few is not None)
     share = decay_of(tune, decay, DECAY)
     if tune.startswith("last:"):
         blocks = Blocks(cut_off(net, tune, encoder), PACE, share, take_norm(net))
@@ -63,6 +64,8 @@ def pretrained_picture(
     pace = LORA_PACE if tune == "lora" else PACE
     reader = PictureNet(net, fitted.pooling, fitted.mean, fitted.std, pace=pace, decay=share)
     if tune == "frozen":
+        if few is not None:
+            last = Principal(fitted.features, width, rows=few)
         return Staged(reader, last, _about(fitted, fitted.pooling))
     return nn.Sequential(reader, last)
 

@@ -19,7 +19,6 @@ from plait.data._cells import texts
 
 from ._base import STRICT, Draw, Modality
 from ._hf_folder import PREFIX, HfFolder
-from ._ngrams import BUCKETS, document_counts, ngrams
 from ._pretrained_fit import PretrainedFit, frame
 from ._pretrained_text import pretrained_text
 from ._pretrained_tune import Decay, Tune, check_options, decay_of
@@ -27,11 +26,13 @@ from ._static_folder import STATIC, StaticFolder
 from ._static_net import static_fit
 from ._text_encoder import TextEncoder
 from ._text_fit import TextFit
+from ._text_runs import frequent
 from ._text_shortcut import TextShortcut, rarities
 from ._tokenizer import tokenizer_of
 
 CHUNK = 10_000
 LONG = 16
+FORGET = 0.1
 UNKNOWN, UNKNOWN_ID = "[UNK]", 1
 Share = Annotated[float, Field(ge=0, lt=1)]
 Pretrained = Annotated[str, Field(pattern=rf"^({PREFIX}|{STATIC}).")]
@@ -44,9 +45,10 @@ class Text(Modality):
     A deep encoder reads the tokens, and a linear *shortcut* leads from single tokens and pairs
     straight to the outputs. Upper and lower case are the same. An empty cell is missing.
 
-    A pretrained encoder reads the text with the tokenizer that it was trained with, and has no
-    shortcut; take one where there are few texts, or where meaning counts more than single words.
-    A saved model holds all of it, and needs its folder no more.
+    A pretrained encoder reads the text with the tokenizer that it was trained with; take one where
+    there are few texts, or where meaning counts more than single words. The shortcut stands beside
+    it all the same: one vector of a text no longer says which words it was made of. A saved model
+    holds all of it, and needs its folder no more.
 
     Args:
         encoder: ``"bag"`` reads single tokens and their next neighbors, ``"transformer"`` the whole
@@ -67,7 +69,9 @@ class Text(Modality):
         longest: How many tokens a run of the shortcut has at most; 0 leaves the shortcut out.
         least: In how many texts a run has to occur to be known.
         forget: Share of the tokens that a training step sees as unknown; left out, a tenth of
-            texts of 16 tokens or more on average, and half of that of shorter ones.
+            texts of 16 tokens or more on average, and half of that of shorter ones. Not for a
+            pretrained encoder, which sees all of them; there, a tenth of the runs is hidden
+            from the shortcut.
         fitted: The tokenizer and the runs of the training texts, or what has to be known of the
             pretrained encoder, found by :meth:`fit`.
 
@@ -97,9 +101,14 @@ class Text(Modality):
     # The base has it by class; of texts it depends on how much is trained.
     @property
     def SEEN(self) -> int | None:  # noqa: N802  # ty: ignore[incompatible-property-override]
-        """60,000 rows; a frozen encoder learns nothing by heart, and what is behind it little."""
+        """60,000 rows; beside a frozen encoder, where the shortcut alone learns by heart, 90,000.
+
+        A frozen encoder without the shortcut has nothing that learns much by heart.
+        """
         pretrained = self.encoder.startswith((PREFIX, STATIC))
-        return None if pretrained and self.tune in (None, "frozen") else 60_000
+        if pretrained and self.tune in (None, "frozen"):
+            return 90_000 if self.longest else None
+        return 60_000
 
     def fit(self, table: Table) -> "Text":
         """A copy with a tokenizer trained on the texts, and the runs that are frequent enough."""
@@ -110,35 +119,31 @@ class Text(Modality):
                 f"The input {column!r} should hold text. Found none: every cell is empty. "
                 "Leave the column out."
             )
+        known = len(cells) - cells.null_count
         if self.encoder.startswith((PREFIX, STATIC)):
-            return replace(self, fitted=self._pretrained())
+            return replace(self, fitted=self._pretrained())._with_runs(table, known)
         check_options(self.tune, self.layer_decay, self.encoder, column)
         tokenizer = _trained(cells, self.vocabulary)
-        known = len(cells) - cells.null_count
-        fitted = TextFit(tokenizer.to_str(), tokenizer.get_vocab_size(), known)
-        packed = replace(self, fitted=fitted).pack(table).cells
-        assert isinstance(packed, Ragged)
-        fitted = replace(fitted, length=len(packed.values) / known)
-        found = replace(self, fitted=fitted)
-        if not self.longest:
-            return found
-        counts = torch.zeros(BUCKETS, dtype=torch.int64)
-        for rows in torch.arange(len(packed)).split(CHUNK // 5):
-            batch = packed.take(rows)
-            counts += document_counts(ngrams(batch.values, batch.mask, self.longest))
-        often = (counts >= self.least).nonzero()[:, 0]
-        fitted = replace(
-            fitted, buckets=tuple(often.tolist()), counts=tuple(counts[often].tolist())
-        )
-        return replace(self, fitted=fitted)
+        fitted = TextFit(tokenizer.to_str(), tokenizer.get_vocab_size())
+        return replace(self, fitted=fitted)._with_runs(table, known)
+
+    def _with_runs(self, table: Table, rows: int) -> "Text":
+        assert self.fitted is not None, "there is a tokenizer to find them with"
+        cells = self.pack(table).cells
+        assert isinstance(cells, Ragged)
+        buckets, counts = frequent(cells, self.longest, self.least)
+        told = replace(self.fitted, rows=rows, buckets=buckets, counts=counts)
+        if isinstance(told, TextFit):
+            told = replace(told, length=len(cells.values) / rows)
+        return replace(self, fitted=told)
 
     def _pretrained(self) -> PretrainedFit:
         usual = {each.name: each.default for each in fields(self)}
-        for name in ("vocabulary", "longest", "least", "forget"):
+        for name in ("vocabulary", "forget"):
             if getattr(self, name) != usual[name]:
                 raise ConfigError(
                     f"`{name}` should be left out for a pretrained encoder, which has a vocabulary "
-                    f"of its own and no shortcut. Got {getattr(self, name)!r}."
+                    f"of its own and sees all tokens. Got {getattr(self, name)!r}."
                 )
         tune = self.tune or "frozen"
         decay_of(tune, self.layer_decay, 1.0)
@@ -209,13 +214,17 @@ class Text(Modality):
         return TextEncoder(self.fitted.tokens, width, self.max_length, ordered=ordered)
 
     def shortcut(self, outputs: int) -> nn.Module | None:
-        """A :class:`TextShortcut` over the known runs; a pretrained encoder has none."""
+        """A :class:`TextShortcut` over the known runs."""
         if self.fitted is None:
             raise self.unfitted()
-        if isinstance(self.fitted, PretrainedFit) or not self.fitted.buckets:
+        if not self.fitted.buckets:
             return None
         rarity = rarities(self.fitted.rows, self.fitted.counts)
-        return TextShortcut(self.fitted.buckets, rarity, outputs, longest=self.longest)
+        # Where the tokens themselves are left as they are, some of their runs are forgotten here.
+        dropout = FORGET if isinstance(self.fitted, PretrainedFit) else 0.0
+        return TextShortcut(
+            self.fitted.buckets, rarity, outputs, longest=self.longest, dropout=dropout
+        )
 
 
 def _chunks(cells: pa.Array) -> Iterator[list[str]]:

@@ -20,7 +20,7 @@ class TextFit:
 
     tokenizer: str
     tokens: int
-    rows: int
+    rows: int = 0
     length: float = 0.0
     buckets: tuple[int, ...] = ()
     counts: tuple[int, ...] = ()

@@ -31,6 +31,7 @@ class TextShortcut(nn.Module):
         outputs: How many outputs the model has.
         longest: How many tokens a run has at most.
         scale: The :math:`s` of the formula; a larger one learns faster.
+        dropout: Share of the runs of a text that a training step does not see.
 
     Shapes:
         - in: ``values`` int64 ``[batch, length]``, ``mask`` bool ``[batch, length]``.
@@ -53,9 +54,11 @@ class TextShortcut(nn.Module):
         *,
         longest: int = 2,
         scale: float = 4.0,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.longest, self.scale = longest, scale
+        self.drop = nn.Dropout(dropout)
         place = torch.zeros(BUCKETS, dtype=torch.int64)
         place[torch.tensor(buckets, dtype=torch.int64)] = torch.arange(1, len(buckets) + 1)
         self.register_buffer("place", place, persistent=False)
@@ -66,7 +69,7 @@ class TextShortcut(nn.Module):
     def forward(self, cells: Masked) -> Float[Tensor, "batch outputs"]:
         """What the runs of each row add to its outputs."""
         known = self.place[ngrams(cells.values, cells.mask, self.longest)]
-        weights = self.rarity[known]
+        weights = self.drop(self.rarity[known])
         length = weights.square().sum(1, keepdim=True).clamp(min=1e-6).sqrt()
         return functional.embedding_bag(
             known,

@@ -74,7 +74,11 @@ def keep(
         each = encoder.each if isinstance(encoder, BagEncoder | VideoEncoder) else encoder
         items = cells.cells if isinstance(cells, Bagged) else cells
         if isinstance(each, Staged) and isinstance(items, Masked | Ragged) and len(items):
-            items, told = _kept(each, items, name, cache, device, on_rows, most)
+            found, told = _kept(each, items, name, cache, device, on_rows, most)
+            # What an encoder makes of words no longer says which: a shortcut reads them itself.
+            if isinstance(found, Repeated) and name in model.short:
+                found = replace(found, source=items)
+            items = found
             inputs[name] = Bagged(items, cells.offsets) if isinstance(cells, Bagged) else items
             notes += told
     if cache and limit is not None:

@@ -25,6 +25,7 @@ from ._pretraining import Pretraining
 from ._resident import resident
 from ._schedule import pace, parameter_groups
 from ._settings import Training
+from ._settle import settle
 
 APART = 104_729
 """What is added to the seed, so that no random number is drawn again in training."""
@@ -71,6 +72,7 @@ def pretrain(
         NonFiniteError: If the loss or a gradient is NaN or infinite, before the optimizer steps.
     """
     stage = stage or Pretraining()
+    settle(model, pack)
     chosen = settings.resolve(len(pack), schema.seen)
     usable(chosen.device)
     sides = stage.parts(schema)

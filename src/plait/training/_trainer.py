@@ -23,6 +23,7 @@ from ._probe import measured
 from ._resident import resident
 from ._scores import scores
 from ._settings import Training
+from ._settle import settle
 from ._state import State
 from ._watch import watch
 
@@ -71,6 +72,8 @@ class Trainer:
             ConfigError: If there is no such device.
             NonFiniteError: If a loss or a gradient is NaN or infinite, before the optimizer steps.
         """
+        if isinstance(model, Model):
+            settle(model, train)
         settings = measured(self.schema, model, train, self.settings)
         chosen = settings.resolve(len(train), self.schema.seen)
         balancer = balancer or Sum(tuple(self.schema.tasks))
