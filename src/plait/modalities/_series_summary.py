@@ -5,7 +5,18 @@ from jaxtyping import Float64, Int64
 
 from ._series_events import Events, lengths, starts
 
-STATISTICS = ("first", "last", "least", "greatest", "mean", "spread", "count", "slope")
+STATISTICS = (
+    "first",
+    "last",
+    "least",
+    "greatest",
+    "mean",
+    "spread",
+    "count",
+    "slope",
+    "begin",
+    "end",
+)
 """In the order in which they are laid out."""
 
 
@@ -57,6 +68,8 @@ def summaries(
             size,
             # Times that are the same but for rounding say nothing of a slope.
             np.where(events.time[last] - events.time[begin] > 1e-9, slope, np.nan),
+            events.time[begin],
+            events.time[last],
         ],
         1,
     )
