@@ -42,7 +42,7 @@ def summaries(
         >>> found = summaries(events, zero, 1)[0].round(3)
         >>> dict(zip(STATISTICS, found.tolist()))
         {'first': 4.0, 'last': 1.0, 'least': 1.0, 'greatest': 4.0, 'mean': 2.0, 'spread': 1.414,
-         'count': 3.0, 'slope': -1.5}
+         'count': 3.0, 'slope': -1.5, 'begin': 0.0, 'end': 2.0}
     """
     found = np.full((count, len(STATISTICS)), np.nan)
     if not len(events):
