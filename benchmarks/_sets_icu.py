@@ -59,11 +59,14 @@ def icu(
         )
         # 400 validation rows hold four stays under 3 days: the best of their epochs is chance. How
         # many there are was chosen by parts of all rows but the test rows, and none is held back.
-        config = {
+        config: dict = {
             "targets": dict.fromkeys(targets),
             "data": {"valid": 0.0},
             "training": {"epochs": 8, "learning_rate": 1e-3, "average": 0.995},
         }
+        # On the same parts the net added nothing to these four, and cost as much again.
+        if targets == FOUR:
+            config["inputs"] = {"series": {"type": "Series", "encoder": "summary"}}
         pool = pa.concat_tables([train, valid])
         if on == "test":
             return config, pool, None, test, data

@@ -37,9 +37,22 @@ def test_summary_is_a_weighed_layout():
     assert torch.allclose(found, expected, atol=1e-6)
 
 
-def test_training_hides_whole_statistics():
+def test_entries_count_from_their_means():
+    table = Table.of(COLUMNS)
+    part = Series(columns=("t", "x"), time="t", encoder="summary").fit(table)
+    cells = part.pack(table).cells
+    curves = part.shortcut(4).curves
+    values, mask = cells.values.flatten(1), cells.mask.flatten(1)
+    means = curves.lay.layout(values.where(mask, 0.0), mask).mean(0)
+    assert torch.allclose(curves.level, means, atol=1e-6)
+    torch.nn.init.normal_(curves.lay.project.weight)
+    assert torch.allclose(curves.eval()(values, mask).mean(0), torch.zeros(4), atol=1e-4)
+
+
+@pytest.mark.parametrize("calm", [True, False])
+def test_training_hides_whole_statistics(calm):
     torch.manual_seed(0)
-    encode = SeriesSummaryEncoder([(0.0, 1.0)], 4, dropout=0.5)
+    encode = SeriesSummaryEncoder([(0.0, 1.0)], 4, dropout=0.5, calm=calm)
     values, mask = torch.full((200, 1), 0.7), torch.ones(200, 1).bool()
     found = encode(values, mask)
     seen = (found - encode.lay.project.bias).abs().sum(1) > 1e-6
@@ -76,7 +89,7 @@ def test_the_shortcut_is_a_sum_of_curves():
     torch.nn.init.normal_(short.curves.lay.project.weight)
     values, mask = cells.values[:, 0, :-3], cells.mask[:, 0, :-3]
     project, own = short.curves.lay.project, short.curves.own
-    entries = short.curves.lay.layout(values, mask)
+    entries = short.curves.lay.layout(values, mask) - short.curves.level
     curves = [entries[:, own == each] @ project.weight[:, own == each].T
               for each in range(values.shape[1])]  # fmt: skip
     assert torch.allclose(short(cells), sum(curves), atol=1e-5)

@@ -31,7 +31,7 @@ def by_hand(times: list[float], values: list[float]) -> list[float]:
     off = sum((t - late) * (v - mean) for t, v in zip(times, values, strict=True))
     spread = math.sqrt(sum((v - mean) ** 2 for v in values) / size)
     return [values[0], values[-1], min(values), max(values), mean, spread if size > 1 else nan,
-            size, off / apart if apart else nan]  # fmt: skip
+            size, off / apart if apart else nan, times[0], times[-1]]  # fmt: skip
 
 
 def unscaled(part: Series, columns: dict) -> np.ndarray:

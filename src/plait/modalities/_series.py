@@ -102,7 +102,7 @@ class Series(Modality):
     duplicates: Literal["mean", "refuse"] = "mean"
     most: PositiveInt = 256
     clip: Share = 0.001
-    bins: PositiveInt = 8
+    bins: PositiveInt = 4
     fitted: SeriesFit | None = None
 
     def fit(self, table: Table) -> "Series":
@@ -160,7 +160,9 @@ class Series(Modality):
         fit = self.fitted
         if fit is None:
             raise self.unfitted()
-        return SeriesShortcut(len(fit.channels), fit.edges, outputs) if fit.knots else None
+        if not fit.knots:
+            return None
+        return SeriesShortcut(len(fit.channels), fit.edges, outputs, levels=fit.levels)
 
     def _known(self, found: Reading, fit: SeriesFit) -> tuple[Events, list[Note]]:
         """The measurements of known channels, held within their range."""

@@ -40,7 +40,7 @@ class SeriesEncoder(nn.Module):
         edges: Sequence[Sequence[float]],
         width: int,
         *,
-        dropout: float = 0.3,
+        dropout: float = 0.5,
     ) -> None:
         super().__init__()
         self.statistics = len(edges) // channels

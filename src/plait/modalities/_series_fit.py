@@ -21,6 +21,8 @@ class SeriesFit:
         centers: The mean of each statistic, for each channel and part of the time.
         scales: Its standard deviation.
         knots: Where its intervals meet, rising; at least two.
+        levels: The means of its entries as :class:`NumericEncoder` lays them out: of each interval,
+            of the number, and of whether it is missing.
     """
 
     channels: tuple[str, ...]
@@ -34,6 +36,7 @@ class SeriesFit:
     centers: tuple[float, ...] = ()
     scales: tuple[float, ...] = ()
     knots: tuple[tuple[float, ...], ...] = ()
+    levels: tuple[tuple[float, ...], ...] = ()
 
     @property
     def edges(self) -> tuple[tuple[float, ...], ...]:

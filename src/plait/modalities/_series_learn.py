@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ._base import FAR
 from ._series_events import lengths, starts
 from ._series_fit import SeriesFit
 from ._series_pack import block
@@ -99,9 +100,11 @@ def learned(
     columns = statistics.reshape(rows, -1).T
     known = [column[np.isfinite(column)] for column in columns]
     centers, scales = zip(*(_moments(each) for each in known), strict=True)
-    return replace(
-        fit, centers=centers, scales=scales, knots=tuple(_knots(each, bins) for each in known)
-    )
+    knots = tuple(_knots(each, bins) for each in known)
+    fit = replace(fit, centers=centers, scales=scales, knots=knots)
+    scaled = [(each - c) / s for each, c, s in zip(known, centers, scales, strict=True)]
+    parts = zip(scaled, fit.edges, strict=True)
+    return replace(fit, levels=tuple(_levels(each, edges, rows) for each, edges in parts))
 
 
 def _columns(plan: Plan) -> bool:
@@ -124,3 +127,13 @@ def _knots(values: np.ndarray, bins: int) -> tuple[float, ...]:
     if len(distinct) == 1:
         distinct = np.array([distinct[0], distinct[0] + max(1.0, 1e-6 * abs(distinct[0]))])
     return tuple(distinct.tolist())
+
+
+def _levels(values: np.ndarray, edges: tuple[float, ...], rows: int) -> tuple[float, ...]:
+    """The means over all rows of the entries of a statistic; those of an empty one are zero."""
+    values = values.clip(-FAR, FAR)
+    low, step = np.array(edges[:-1]), np.diff(edges).clip(1e-6)
+    reach = ((values[:, None] - low) / step).clip(0, 1).sum(0)
+    held = (values / np.sqrt(1 + (values / 3) ** 2)).sum()
+    count = max(rows, 1)
+    return (*(reach / count).tolist(), float(held / count), 1 - len(values) / count)

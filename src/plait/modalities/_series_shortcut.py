@@ -15,12 +15,14 @@ class SeriesShortcut(nn.Module):
 
     The intervals of a statistic make its curve: straight within each, and free to bend between
     them. Use it beside a deep encoder: scores made of points for single measurements are such a
-    sum, and the net is left with what depends on several at once.
+    sum, and the net is left with what depends on several at once. Its layer is :class:`Calm`, for a
+    few thousand rows say little of any one statistic.
 
     Args:
         channels: How many channels there are.
         edges: The edges of each statistic's intervals, in scaled units, rising.
         outputs: How many outputs the model has.
+        levels: The means of each statistic's entries; without any, they count from zero.
         dropout: The share of statistics that a training step does not see.
 
     Shapes:
@@ -39,11 +41,14 @@ class SeriesShortcut(nn.Module):
         edges: Sequence[Sequence[float]],
         outputs: int,
         *,
+        levels: Sequence[Sequence[float]] = (),
         dropout: float = 0.3,
     ) -> None:
         super().__init__()
         self.statistics = len(edges) // channels
-        self.curves = SeriesSummaryEncoder(edges, outputs, dropout=dropout)
+        self.curves = SeriesSummaryEncoder(
+            edges, outputs, levels=levels, dropout=dropout, calm=True
+        )
         nn.init.zeros_(self.curves.lay.project.weight)
         nn.init.zeros_(self.curves.lay.project.bias)
 

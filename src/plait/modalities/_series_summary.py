@@ -5,7 +5,18 @@ from jaxtyping import Float64, Int64
 
 from ._series_events import Events, lengths, starts
 
-STATISTICS = ("first", "last", "least", "greatest", "mean", "spread", "count", "slope")
+STATISTICS = (
+    "first",
+    "last",
+    "least",
+    "greatest",
+    "mean",
+    "spread",
+    "count",
+    "slope",
+    "begin",
+    "end",
+)
 """In the order in which they are laid out."""
 
 
@@ -31,7 +42,7 @@ def summaries(
         >>> found = summaries(events, zero, 1)[0].round(3)
         >>> dict(zip(STATISTICS, found.tolist()))
         {'first': 4.0, 'last': 1.0, 'least': 1.0, 'greatest': 4.0, 'mean': 2.0, 'spread': 1.414,
-         'count': 3.0, 'slope': -1.5}
+         'count': 3.0, 'slope': -1.5, 'begin': 0.0, 'end': 2.0}
     """
     found = np.full((count, len(STATISTICS)), np.nan)
     if not len(events):
@@ -57,6 +68,8 @@ def summaries(
             size,
             # Times that are the same but for rounding say nothing of a slope.
             np.where(events.time[last] - events.time[begin] > 1e-9, slope, np.nan),
+            events.time[begin],
+            events.time[last],
         ],
         1,
     )

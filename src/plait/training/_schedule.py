@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from torch import nn
 
+from plait.modalities._calm import EASE, Calm
 from plait.modalities._pretrained import Pretrained
 
 
@@ -29,10 +30,12 @@ def parameter_groups(modules: Iterable[nn.Module], weight_decay: float) -> list[
     """Weights that decay, and those that do not: biases, norms, embeddings and lone vectors.
 
     Weights that are not trained are in no group. The ``"pace"`` of a group is the share of the
-    learning rate that it takes: less than 1 for :class:`Pretrained` modules.
+    learning rate that it takes: less than 1 for :class:`Pretrained` modules. The weights of
+    :class:`Calm` layers are a group of their own, where there are any.
     """
     decay: dict[int, nn.Parameter] = {}
     spare: dict[int, nn.Parameter] = {}
+    calm: dict[int, nn.Parameter] = {}
     paces: dict[int, float] = {}
     for root in modules:
         for module in root.modules():
@@ -41,9 +44,11 @@ def parameter_groups(modules: Iterable[nn.Module], weight_decay: float) -> list[
             looked_up = isinstance(module, nn.Embedding | nn.EmbeddingBag)
             for parameter in module.parameters(recurse=False):
                 matrix = parameter.ndim > 1 and not looked_up
-                (decay if matrix else spare)[id(parameter)] = parameter
+                kind = calm if matrix and isinstance(module, Calm) else decay if matrix else spare
+                kind[id(parameter)] = parameter
     # A matrix that is looked up here and multiplied there is one parameter: it is spared.
-    decay = {key: parameter for key, parameter in decay.items() if key not in spare}
+    calm = {key: parameter for key, parameter in calm.items() if key not in spare}
+    decay = {key: each for key, each in decay.items() if key not in spare and key not in calm}
     groups: list[dict] = []
     for part, rate in ((decay, weight_decay), (spare, 0.0)):
         trained = {key: each for key, each in part.items() if each.requires_grad}
@@ -51,4 +56,7 @@ def parameter_groups(modules: Iterable[nn.Module], weight_decay: float) -> list[
         for share in sorted({1.0, *(paces.get(key, 1.0) for key in trained)}, reverse=True):
             found = [each for key, each in trained.items() if paces.get(key, 1.0) == share]
             groups.append({"params": found, "weight_decay": rate, "pace": share})
+    eased = [each for each in calm.values() if each.requires_grad]
+    if eased:
+        groups.append({"params": eased, "weight_decay": 0.0, "pace": 1.0, "eps": EASE})
     return groups
