@@ -9,7 +9,7 @@ from torch import nn
 from plait import Learner, Training, balancing
 from plait._catalogue import find
 from plait._errors import ConfigError
-from plait.balancing import Auto, Balancer, NashMTL, backward
+from plait.balancing import Auto, Balancer, NashMTL, UPGrad, backward
 
 
 def losses_of(w, lengths, cosine):
@@ -221,3 +221,21 @@ def test_a_learner_takes_it_by_name():
     )
     history = learner.fit(table).history
     assert set(history.epochs[-1].weights) == {"a", "b"}
+
+
+def test_the_place_is_found_for_any_method():
+    trunk, heads = nn.Linear(3, 4), nn.ModuleList(nn.Linear(4, 1) for _ in range(2))
+    x = torch.randn(8, 3)
+
+    def gramian(at, once_more):
+        features = trunk(x).tanh()
+        found = {f"t{p}": head(features).square().mean() for p, head in enumerate(heads)}
+        if once_more:  # heads no longer begin in one place
+            found["t0"] = found["t0"] + trunk.weight.square().sum()
+        balancer = UPGrad(list(found))
+        backward(found, balancer, at=at)
+        assert balancer.last is not None
+        return balancer.last.gramian
+
+    torch.testing.assert_close(gramian("auto", False), gramian("features", False))
+    torch.testing.assert_close(gramian("auto", True), gramian("shared", True))
