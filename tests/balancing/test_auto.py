@@ -221,6 +221,8 @@ def test_a_learner_takes_it_by_name():
     )
     history = learner.fit(table).history
     assert set(history.epochs[-1].weights) == {"a", "b"}
+    assert history.balancing.startswith("Keep the sum")
+    assert history.lines[-1] == {"stage": "balancing", "sentence": history.balancing}
 
 
 def test_the_place_is_found_for_any_method():

@@ -84,11 +84,12 @@ class Balancer(nn.Module, ABC):
     def private(self, step: Step) -> Float[Tensor, " present"] | None:
         """What a task's own weights are pulled by; None where that is one.
 
-        Methods that look at gradients weigh only what is shared. It is called after
-        :meth:`weights`, and only for them.
+        Methods that look at gradients weigh only what is shared. It is called for them alone, after
+        :meth:`weights`, or without it where weights are held: it goes by losses and by what is
+        remembered.
 
         Args:
-            step: What is known of the step.
+            step: What is known of the step; where weights are held, without gradients.
         """
         return None
 
@@ -113,6 +114,11 @@ class Balancer(nn.Module, ABC):
     def end_epoch(self) -> None:
         """Take note that an epoch is over; most have no use for it."""
         return
+
+    @property
+    def sentence(self) -> str:
+        """What was decided and why, of a balancer that decides; nothing of all others."""
+        return ""
 
     @final
     def backward(self, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -77,3 +77,8 @@ class Wrapper(Balancer):
     def end_epoch(self) -> None:
         """Tell the method inside."""
         self.inner.end_epoch()
+
+    @property
+    def sentence(self) -> str:
+        """What the method inside says."""
+        return self.inner.sentence

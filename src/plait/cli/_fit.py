@@ -106,6 +106,7 @@ def _summary(learner: "Learner", output: Path) -> dict[str, Any]:
         "together": dict(history.together),
         "alone": {name: dict(scores) for name, scores in history.alone.items()},
         "verdict": history.verdict,
+        "balancing": history.balancing,
     }
 
 
@@ -134,6 +135,8 @@ def _shown(found: dict[str, Any], learner: "Learner") -> None:
         say("score: 1 is perfect, 0 knows nothing of the row; loss: of the training rows")
     else:
         say("No rows were held back: there are no scores, and the last weights are kept.")
+    if found["balancing"]:
+        say(found["balancing"])
     if found["verdict"]:
         say(found["verdict"])
     why = STOPPED.get(found["stopped"], found["stopped"])

@@ -58,6 +58,7 @@ class History:
         alone: The same from each input alone.
         kept: The one input that the model looks at, where it was allowed to fall back and did.
         pretraining: The mean loss of each epoch of pre-training, where there was one.
+        balancing: What the balancer decided and why, in a sentence, where it decides.
     """
 
     epochs: tuple[Epoch, ...]
@@ -70,10 +71,11 @@ class History:
     alone: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     kept: str | None = None
     pretraining: tuple[float, ...] = ()
+    balancing: str = ""
 
     @property
     def lines(self) -> list[dict[str, Any]]:
-        """For a log: the epochs of pre-training, those of training, and what the guard found."""
+        """For a log: the epochs, and what the balancer decided and the guard found."""
         before = [
             {"stage": "pretraining", "epoch": number, "loss": loss}
             for number, loss in enumerate(self.pretraining, 1)
@@ -85,7 +87,8 @@ class History:
             "kept": self.kept,
             "verdict": self.verdict,
         }
-        after = [told] if self.alone else []
+        after = [{"stage": "balancing", "sentence": self.balancing}] if self.balancing else []
+        after += [told] if self.alone else []
         return [*before, *(each.to_dict() for each in self.epochs), *after]
 
     @property

@@ -144,6 +144,7 @@ class Trainer:
             state.elapsed,
             parts=state.parts.count,
             compilations=state.compiled.programs if state.compiled else 0,
+            balancing=state.balancer.sentence,
         )
         for callback in self.callbacks:
             callback.on_end(history)
