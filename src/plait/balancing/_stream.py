@@ -78,12 +78,13 @@ def pieces(graph: Graph) -> list[Piece]:
     that is shared lies behind it: a cut, if no weight is used on both of its sides.
     """
     shared = {node for node, tasks in graph.tasks.items() if many(tasks)}
-    inner = [node for node in graph.nodes if node in shared]
+    stems = _stems(graph)
+    inner = [node for node in graph.nodes if node in shared and node not in stems]
     last = {
-        child: place
+        stems[child]: place
         for place, node in enumerate(inner)
         for child, _ in graph.next(node)
-        if child in graph.leaves
+        if child in stems
     }
     found: list[Piece] = []
     opened: set[Edge] = set()
@@ -93,10 +94,13 @@ def pieces(graph: Graph) -> list[Piece]:
     def reach(edges: Sequence[Edge]) -> None:
         nonlocal used
         for child, output in edges:
-            if child in graph.leaves and child in shared:
-                leaves[child] = graph.leaves[child]
-                used = max(used, last.get(child, -1))
-            elif child in shared:
+            if child not in shared:
+                continue
+            if child in stems:
+                leaf = stems[child]
+                leaves[leaf] = graph.leaves[leaf]
+                used = max(used, last.get(leaf, -1))
+            else:
                 opened.add((child, output))
 
     reach(graph.roots)
@@ -111,3 +115,13 @@ def pieces(graph: Graph) -> list[Piece]:
         opened.difference_update(here)
         reach(graph.next(node))
     return [*found, ([], list(leaves.values()))]
+
+
+def _stems(graph: Graph) -> dict[Node, Node]:
+    """The leaf behind each node that leads to one leaf and nothing else, such as a transpose."""
+    found = {leaf: leaf for leaf in graph.leaves}
+    for node in reversed(graph.nodes):
+        children = graph.next(node)
+        if len(children) == 1 and children[0][0] in found:
+            found[node] = found[children[0][0]]
+    return found
