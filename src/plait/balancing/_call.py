@@ -25,6 +25,7 @@ class Call:
         step: What the rule may see, without gradients.
         scale: By how much a scaler of mixed precision lengthens all gradients; None for one.
         ranks: How processes agree.
+        stacked: The losses of this process as one vector, with its graph.
     """
 
     balancer: Balancer
@@ -34,6 +35,7 @@ class Call:
     step: Step
     scale: Tensor | None
     ranks: Ranks
+    stacked: Tensor
 
     @classmethod
     def of(
@@ -48,7 +50,8 @@ class Call:
         counts: Mapping[str, int] | None,
     ) -> "Call":
         """From what :func:`backward` was given."""
-        mine, values = _finite(losses, balancer)
+        mine, stacked = _finite(losses, balancer)
+        values = stacked.detach()
         together = dict(zip(mine, values.unbind(), strict=True))
         factors: dict[str, Tensor] = {}
         if ranks.how:
@@ -71,7 +74,7 @@ class Call:
             every * factors[name] if name in factors else kinds[loss.dtype]
             for name, loss in mine.items()
         ]
-        return cls(balancer, tuple(together), mine, seeds, step, scale, ranks)
+        return cls(balancer, tuple(together), mine, seeds, step, scale, ranks, stacked)
 
     @property
     def places(self) -> list[int]:
@@ -144,21 +147,26 @@ class Call:
         return weights
 
 
+@torch.enable_grad()
 def _finite(
     losses: Mapping[str, Tensor], balancer: Balancer
 ) -> tuple[dict[str, Tensor], Float[Tensor, " finite"]]:
-    """The losses that are finite, in the balancer's order, and their values; others are counted."""
+    """The losses that are finite, in the balancer's order, and as a vector; others are counted."""
     names = [name for name in balancer.tasks if name in losses]
     if not names:
         return {}, balancer.held.new_zeros(0)
-    home = losses[names[0]].device
-    values = torch.stack([losses[name].detach().reshape(()).to(home) for name in names])
+    stacked = _stacked([losses[name] for name in names])
     # One question for all, so that a device is waited for once.
-    fine = values.isfinite().tolist()
+    fine = stacked.detach().isfinite().tolist()
     if all(fine):
-        return {name: losses[name] for name in names}, values
+        return {name: losses[name] for name in names}, stacked
     for name, well in zip(names, fine, strict=True):
         if not well:
             balancer.skipped[balancer.tasks.index(name)] += 1
     kept = {name: losses[name] for name, well in zip(names, fine, strict=True) if well}
-    return kept, values[[place for place, well in enumerate(fine) if well]]
+    return kept, _stacked(list(kept.values())) if kept else stacked.detach()[:0]
+
+
+def _stacked(losses: Sequence[Tensor]) -> Float[Tensor, " losses"]:
+    home = losses[0].device
+    return torch.stack([(loss if loss.ndim == 0 else loss.reshape(())).to(home) for loss in losses])

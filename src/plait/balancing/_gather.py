@@ -59,7 +59,7 @@ def finish(call: Call, window: Window) -> tuple[tuple[str, ...], Found]:
     home = rule.held.device
     losses = torch.stack([window.losses[task].to(home) for task in window.tasks])
     step = Step(losses, torch.tensor(window.tasks, device=home))
-    whole = Call(rule, names, {}, [], step, call.scale, call.ranks)
+    whole = Call(rule, names, {}, [], step, call.scale, call.ranks, call.stacked)
     if len(names) == 1:
         grads = window.grads[window.tasks[0]]
         add(list(grads), list(grads.values()))

@@ -61,8 +61,8 @@ def rows(
 def weighted(
     losses: Sequence[Tensor],
     seeds: Sequence[Tensor],
-    graph: Graph | None = None,
-    shares: Sequence[Tensor] = (),
+    graph: Graph,
+    shares: Sequence[Tensor],
     lone: Sequence[Tensor] = (),
 ) -> None:
     """One backward pass of all losses, in which hooks of reducers and the like are called.
@@ -70,23 +70,22 @@ def weighted(
     Args:
         losses: The losses.
         seeds: What each is multiplied by.
-        graph: Their graph, where there are shares.
+        graph: Their graph.
         shares: What the gradient of each is multiplied by once more where it enters what is shared.
         lone: Leaves that are shared with the losses of other processes alone.
     """
     handles, begun = [], list(seeds)
-    if graph is not None:
-        gates: dict = {}
-        for node, number, task in graph.gates:
-            gates.setdefault(node, (task, set()))[1].add(number)
-        for node, (task, numbers) in gates.items():
-            handles.append(node.register_hook(_gate(shares[task], numbers)))
-        for leaf in lone:
-            share = shares[graph.reach[leaf].bit_length() - 1]
-            handles.append(leaf.register_hook(_scale(share)))
-        for task, (node, _) in enumerate(graph.roots):
-            if many(graph.tasks[node]):
-                begun[task] = begun[task] * shares[task]
+    gates: dict = {}
+    for node, number, task in graph.gates:
+        gates.setdefault(node, (task, set()))[1].add(number)
+    for node, (task, numbers) in gates.items():
+        handles.append(node.register_hook(_gate(shares[task], numbers)))
+    for leaf in lone:
+        share = shares[graph.reach[leaf].bit_length() - 1]
+        handles.append(leaf.register_hook(_scale(share)))
+    for task, (node, _) in enumerate(graph.roots):
+        if many(graph.tasks[node]):
+            begun[task] = begun[task] * shares[task]
     try:
         torch.autograd.backward(
             list(losses), [_seed(seed, loss) for seed, loss in zip(begun, losses, strict=True)]

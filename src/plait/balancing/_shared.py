@@ -119,11 +119,13 @@ def spread(
         shared: What is shared; beside what two losses reach here, what one shares with the losses
             of other processes.
     """
-    losses, shares = list(call.losses.values()), call.mine(weights)
     if call.balancer.needs == "losses":
-        seeds = [seed * share for seed, share in zip(call.seeds, shares, strict=True)]
-        weighted(losses, seeds)
+        all_of_them = len(call.losses) == len(call.names)
+        mine = weights if all_of_them else weights[call.local]
+        seed = torch.stack(list(call.seeds)) * mine.to(call.seeds[0].device)
+        torch.autograd.backward(call.stacked, seed.to(call.stacked))
         return
+    losses, shares = list(call.losses.values()), call.mine(weights)
     graph = graph or Graph.of(losses)
     seeds = list(call.seeds)
     private = call.balancer.private(call.step)

@@ -87,9 +87,9 @@ class History:
             "kept": self.kept,
             "verdict": self.verdict,
         }
-        after = [{"stage": "balancing", "sentence": self.balancing}] if self.balancing else []
-        after += [told] if self.alone else []
-        return [*before, *(each.to_dict() for each in self.epochs), *after]
+        decided = {"stage": "balancing", "sentence": self.balancing}
+        epochs = [*before, *(each.to_dict() for each in self.epochs)]
+        return [*epochs, *([decided] if self.balancing else []), *([told] if self.alone else [])]
 
     @property
     def verdict(self) -> str:
