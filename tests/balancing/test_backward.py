@@ -516,3 +516,78 @@ def test_several_features():
     shared = torch.stack(rows)
     backward(losses, rule, at="features")
     assert torch.allclose(rule.last.gramian, shared @ shared.T, rtol=1e-12)
+
+
+def test_parts_in_which_weights_rest_take_those_that_are_held():
+    """As a step in one part: no gradients are gathered, and none are compared."""
+    found = []
+    for parts in (1, 2):
+        case, rule, net = Case(), UPGrad(TASKS), Case().net()
+        seen = []
+        for _ in range(3):
+            net.zero_grad()
+            for part in range(parts):
+                rows = slice(16 * part // parts, 16 * (part + 1) // parts)
+                losses, _ = case.losses(net, rows)
+                weights = backward(losses, rule, every=2, micro=(part, parts), exact=parts > 1)
+                assert (rule.work.window is None) == (
+                    parts == 1 or part == 1 or rule.steps == 1  # that of an even number looks
+                )
+            seen.append(net.grads()[0])
+            with torch.no_grad():
+                for weight in net.parameters():
+                    weight -= 0.01 * weight.grad
+        found.append((torch.stack(seen), vector(weights)))
+    for mine, whole in zip(*found, strict=True):
+        assert torch.allclose(mine, whole, rtol=1e-9)
+
+
+def test_weights_of_parts_are_found_in_the_first_that_has_two_tasks():
+    case, rule = Case(), UPGrad(TASKS)
+    for step in range(2):
+        net = case.net()
+        first, _ = case.losses(net, slice(0, 8))
+        alone = backward({"c": first["c"]}, rule, micro=(0, 3))
+        before = rule.held.clone()
+        assert float(alone["c"]) == (float(before[2]) if step else 1)
+        second, _ = case.losses(net, slice(8, 16))
+        scaled = {name: loss * (1 + step) ** place for place, (name, loss) in
+                  enumerate(second.items())}  # fmt: skip
+        weights = backward(scaled, rule, micro=(1, 3))
+        assert not torch.equal(rule.held, before)
+        assert torch.equal(vector(weights), rule.held)
+        third, _ = case.losses(net)
+        assert torch.equal(vector(backward(third, rule, micro=(2, 3))), rule.held)
+
+
+def test_held_weights_go_by_what_is_shared_now():
+    """As they do where they are found: a weight that one task reaches alone is its own."""
+    wide, narrow = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+
+    def losses():
+        return {
+            "a": (wide * narrow).sum() ** 2,
+            "b": (3 * wide[0] - wide[1]) ** 2,
+            "c": narrow[0] * 5,
+        }
+
+    rule = UPGrad(TASKS)
+    backward(losses(), rule)
+    narrow.grad = None
+    some = losses()
+    del some["c"]
+    backward(some, rule, every=5)  # held
+    assert torch.equal(narrow.grad, torch.tensor([4.0, 4.0]))
+
+
+def test_a_total_that_is_not_finite_is_an_absent_task():
+    w = torch.ones(2, requires_grad=True)
+    rule = Sum(["a", "b"])
+    totals = {"a": torch.tensor(math.nan), "b": torch.tensor(1.0)}
+    weights = backward({"a": w[0], "b": w[1]}, rule, totals=totals)
+    assert vector(weights).tolist() == [0, 1]
+    assert w.grad.tolist() == [0, 1]
+    assert rule.skipped.tolist() == [1, 0]
+    assert backward({}, rule, micro=(1, 2), totals=totals) == {}  # a part without a label
+    with pytest.raises(ConfigError, match=r"`totals` should have .* for Sum\. It lacks \['b'\]"):
+        backward({"a": w[0], "b": w[1]}, rule, totals={"a": torch.tensor(1.0)})

@@ -3,11 +3,13 @@ from copy import deepcopy
 import pytest
 import torch
 
+from plait._errors import ConfigError
 from plait.balancing import (
     DWA,
     Balancer,
     Every,
     Freeze,
+    Log,
     Normalize,
     Prefer,
     Smooth,
@@ -119,3 +121,24 @@ def test_upgrad_alone_is_what_it_is_inside():
         kind(TASKS, of="UPGrad").backward(losses(one))
         UPGrad(TASKS).backward(losses(two))
         assert torch.equal(one.grad, two.grad)
+
+
+@each
+def test_what_decides_by_itself_is_refused(kind):
+    with pytest.raises(ConfigError, match=r"`of` of \w+ should .*Auto decides by itself"):
+        kind(TASKS, of="Auto")
+
+
+def test_a_method_inside_is_told_of_the_end_of_a_step():
+    class Counting(Log):
+        ends = 0
+
+        def end_step(self):
+            super().end_step()
+            self.ends += 1
+
+    w = torch.tensor(1.0, requires_grad=True)
+    balancer = Smooth(["a"], of=Counting)
+    for _ in range(3):
+        balancer.backward({"a": 2 * w})
+    assert (balancer.inner.ends, balancer.inner.steps, balancer.steps) == (3, 3, 3)

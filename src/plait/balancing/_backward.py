@@ -57,7 +57,8 @@ def backward(
             costs one backward pass.
         micro: This part of a step that comes in several, and how many there are, as ``(0, 4)`` to
             ``(3, 4)``. Losses are means over the part; gradients are divided by the number of
-            parts. Weights are found in the first part and held.
+            parts. Weights are found in the first part in which they can be, and held; a part with
+            one task alone, for methods that look at gradients, takes what is held.
         exact: Whether the gradients of all parts are gathered, and weights found at the last one.
         totals: The losses of the whole step, where ``losses`` are those of a part and weights
             should follow from all.
@@ -97,23 +98,29 @@ def backward(
         losses, balancer, parts=parts, totals=totals, scaler=scaler, ranks=agreed, counts=counts
     )
     last, names = part == parts - 1, call.names
-    exact = exact and balancer.needs != "losses"  # a lenient rule may no longer look at gradients
+    if part == 0:
+        balancer.work.found = None
+    # A lenient rule may no longer look at gradients; one that rests has nothing to gather for.
+    exact = exact and balancer.needs != "losses" and not _rests(balancer, every)
     found: Found | None = None
+    # In one process the graph shows what is shared; in several, only what is in this one.
+    shared = over if over is not None else (balancer.work.shared if agreed.how else None)
     weights = call.step.losses.new_zeros(len(names))
     if exact:
         window = gather(call, part == 0)
         if last and window.tasks:
-            names, found = finish(call, window)
+            names, found = finish(call, window, every)
             weights = found[0]
         balancer.work.window = None if last else window
     elif not names:
         pass
     elif len(names) == 1 and balancer.needs != "losses":
-        weights = weights + 1
-        spread(call, weights, shared=balancer.work.shared or ())
-    elif not _due(call, every, part):
+        # Other parts of the step may have more tasks: the task then pulls as it did before.
+        weights = weights + 1 if parts == 1 else call.remembered()
+        spread(call, weights, shared=shared or ())
+    elif not _due(call, every):
         weights = call.remembered()
-        spread(call, weights, shared=balancer.work.shared or ())
+        spread(call, weights, shared=shared or ())
     elif chosen is None:
         weights, _ = call.solve()
         spread(call, weights)
@@ -122,6 +129,7 @@ def backward(
         found = chosen(call)
         weights = found[0]
     if found is not None:
+        balancer.work.found = balancer.steps
         skipped = tuple(name for name in losses if name not in call.losses)
         balancer.last = Report(names, *found, skipped)
     if last:
@@ -131,10 +139,15 @@ def backward(
     return {name: known.get(name, nothing) for name in losses}
 
 
-def _due(call: Call, every: int, part: int) -> bool:
+def _due(call: Call, every: int) -> bool:
     """Whether weights are to be found in this call; if not, those held are taken."""
     rule = call.balancer
-    if part:
-        return not rule.known
-    new = not rule.known.issuperset(call.places)
-    return new or (rule.due() and rule.steps % every == 0)
+    if rule.work.found == rule.steps:
+        return False  # they were, in a part before
+    return call.new or (rule.due() and rule.steps % every == 0)
+
+
+def _rests(rule: Balancer, every: int) -> bool:
+    """Whether weights of all tasks are held in this step, whichever come in its parts."""
+    known = len(rule.known) == len(rule.tasks)
+    return known and not (rule.due() and rule.steps % every == 0)

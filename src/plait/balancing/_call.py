@@ -8,6 +8,8 @@ import torch.distributed as dist
 from jaxtyping import Float
 from torch import Tensor
 
+from plait._errors import ConfigError
+
 from ._base import Balancer
 from ._ranks import Ranks
 from ._step import Step
@@ -49,15 +51,33 @@ class Call:
         ranks: Ranks,
         counts: Mapping[str, int] | None,
     ) -> "Call":
-        """From what :func:`backward` was given."""
-        mine, stacked = _finite(losses, balancer)
+        """From what :func:`backward` was given.
+
+        Raises:
+            ConfigError: If a number of a loss is lacking, or one process of several has no loss.
+        """
+        name = type(balancer).__name__
+        for option, given in (("totals", totals), ("counts", counts)):
+            lacking = [] if given is None else [each for each in losses if each not in given]
+            if lacking:
+                raise ConfigError(
+                    f"`{option}` should have a number for each loss, for {name}. It lacks "
+                    f"{lacking}. Add these, or leave `{option}` out."
+                )
+        mine, stacked = _finite(losses, balancer, totals)
         values = stacked.detach()
+        if ranks.how and not mine:
+            raise ConfigError(
+                f"Each process should have a finite loss in each step, for {name}. This one has "
+                f"none of {list(balancer.tasks)}, and the others would wait for it. Give a loss of "
+                "zero that depends on the same outputs."
+            )
         together = dict(zip(mine, values.unbind(), strict=True))
         factors: dict[str, Tensor] = {}
         if ranks.how:
             together, factors = ranks.agree(balancer.tasks, mine, counts)
             values = torch.stack(list(together.values()))
-        if totals is not None:
+        if totals is not None and together:
             values = torch.stack([totals[name].detach().reshape(()) for name in together])
         home, device = balancer.held.device, values.device
         exact = torch.float32 if device.type == "mps" else torch.float64
@@ -80,6 +100,11 @@ class Call:
     def places(self) -> list[int]:
         """Where the tasks that are there stand among the balancer's."""
         return [self.balancer.tasks.index(name) for name in self.names]
+
+    @property
+    def new(self) -> bool:
+        """Whether a task is there that was never weighed."""
+        return not self.balancer.known.issuperset(self.places)
 
     @property
     def local(self) -> list[int]:
@@ -149,15 +174,20 @@ class Call:
 
 @torch.enable_grad()
 def _finite(
-    losses: Mapping[str, Tensor], balancer: Balancer
+    losses: Mapping[str, Tensor], balancer: Balancer, totals: Mapping[str, Tensor] | None
 ) -> tuple[dict[str, Tensor], Float[Tensor, " finite"]]:
     """The losses that are finite, in the balancer's order, and as a vector; others are counted."""
     names = [name for name in balancer.tasks if name in losses]
     if not names:
         return {}, balancer.held.new_zeros(0)
     stacked = _stacked([losses[name] for name in names])
+    sound = stacked.detach().isfinite()
+    if totals is not None:
+        # Weights follow from the whole step: a task that is not finite in it has none.
+        whole = torch.stack([totals[name].detach().reshape(()) for name in names])
+        sound = sound & whole.to(sound.device).isfinite()
     # One question for all, so that a device is waited for once.
-    fine = stacked.detach().isfinite().tolist()
+    fine = sound.tolist()
     if all(fine):
         return {name: losses[name] for name in names}, stacked
     for name, well in zip(names, fine, strict=True):

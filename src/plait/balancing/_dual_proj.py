@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ._gradient_balancer import GradientBalancer
 from ._lcp import complementary, scaled, unscaled
-from ._options import per_task
+from ._options import TINY, preferences
 from ._step import Step
 
 
@@ -26,7 +26,7 @@ class DualProj(GradientBalancer):
         at: Where gradients are compared; see :class:`GradientBalancer`.
 
     Raises:
-        ConfigError: If a preference is below zero or of no task.
+        ConfigError: If a preference is below zero or of no task, or all are zero.
 
     Source:
         Lopez-Paz and Ranzato, *Gradient Episodic Memory for Continual Learning*, NeurIPS 2017,
@@ -49,12 +49,12 @@ class DualProj(GradientBalancer):
         at: Literal["shared", "features"] = "shared",
     ) -> None:
         super().__init__(tasks, at=at)
-        self.preference = per_task(tasks, "DualProj", "preference", preference or {}, 1.0)
+        self.preference = preferences(tasks, "DualProj", preference)
 
     def weights(self, step: Step) -> Float[Tensor, " present"]:
         """The mean, and the least that has to be added to it."""
         assert step.gramian is not None
         lengths, cosines = scaled(step.gramian)
         wanted = step.losses.new_tensor(self.preference)[step.index]
-        mean = wanted / wanted.sum() * lengths
+        mean = wanted / wanted.sum().clamp(min=TINY) * lengths
         return unscaled(mean + complementary(cosines, -(cosines @ mean)[None])[0], lengths)

@@ -12,6 +12,7 @@ from ._call import Call
 from ._grads import add
 from ._graph import Graph
 from ._heads import at_edges, beginning, flat
+from ._numbers import count, shaped
 from ._shared import Found, spread
 
 
@@ -60,10 +61,10 @@ class Features:
         likes = [
             next(grad for grad in some if grad is not None) for some in zip(*parts, strict=True)
         ]
-        pieces = mixed.split([like.numel() for like in likes])
+        pieces = mixed.split([count(like) for like in likes])
         torch.autograd.backward(
             ends,
-            [piece.view_as(like).to(like.dtype) for piece, like in zip(pieces, likes, strict=True)],
+            [shaped(piece, like) for piece, like in zip(pieces, likes, strict=True)],
         )
         shares = call.balancer.private(step)
         for task, grads in enumerate(private):

@@ -7,6 +7,7 @@ from plait._errors import ConfigError
 from ._call import Call
 from ._grads import add, add_flat, retained
 from ._graph import Graph
+from ._numbers import count, precision
 from ._shared import Found
 from ._step import Step
 from ._window import Window
@@ -40,12 +41,13 @@ def gather(call: Call, first: bool) -> Window:
     return work.window
 
 
-def finish(call: Call, window: Window) -> tuple[tuple[str, ...], Found]:
+def finish(call: Call, window: Window, every: int = 1) -> tuple[tuple[str, ...], Found]:
     """Add the gradient of a whole step.
 
     Args:
         call: The losses of its last part.
         window: What was gathered.
+        every: In how many steps weights are found anew.
 
     Returns:
         The tasks that were there, their weights and the Gramian.
@@ -70,12 +72,13 @@ def finish(call: Call, window: Window) -> tuple[tuple[str, ...], Found]:
             f"{type(rule).__name__} compares the gradients of weights that tasks share. No weight "
             f"is reached by two of the losses {list(names)}: add them up instead, with `Sum`."
         )
-    kinds = {leaf.dtype for leaf in shared}
-    dtype = torch.float64 if torch.float64 in kinds else torch.float32
-    numbers = sum(leaf.numel() for leaf in shared)
-    table = window.rows(rule.work.room(len(names), numbers, shared[0], dtype))
+    numbers = sum(count(leaf) for leaf in shared)
+    table = window.rows(rule.work.room(len(names), numbers, shared[0], precision(shared)))
     gramian = (table @ table.T).double()
-    weights, step = whole.solve(gramian, table)
+    if whole.new or (rule.due() and rule.steps % every == 0):
+        weights, step = whole.solve(gramian, table)
+    else:
+        weights = whole.remembered()
     direction = rule.direction(step)
     if direction is None:
         direction = weights.to(table.device, table.dtype) @ table

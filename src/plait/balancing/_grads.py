@@ -9,6 +9,7 @@ from torch import Tensor
 from torch._functorch import config as functorch
 
 from ._graph import Graph, many
+from ._numbers import count, line, shaped
 
 
 def rows(
@@ -53,7 +54,7 @@ def rows(
                     next(there) if id(leaf) in among else leaf.new_zeros(leaf.shape)
                     for leaf in targets
                 ]
-            torch.cat([each.reshape(-1) for each in shared], out=out[task])
+            torch.cat([line(each) for each in shared], out=out[task])
             found.append(list(grads[len(reached) :]))
     return found
 
@@ -120,21 +121,49 @@ def add_flat(leaves: Sequence[Tensor], flat: Float[Tensor, " numbers"]) -> None:
         leaves: The leaves.
         flat: As many numbers as they have; it must not be used again.
     """
-    parts = flat.split([leaf.numel() for leaf in leaves])
-    add(leaves, [part.view_as(leaf) for part, leaf in zip(parts, leaves, strict=True)])
+    parts = flat.split([count(leaf) for leaf in leaves])
+    add(leaves, [shaped(part, leaf) for part, leaf in zip(parts, leaves, strict=True)], apart=True)
 
 
-def add(leaves: Sequence[Tensor], grads: Sequence[Tensor]) -> None:
-    """Add gradients into ``.grad`` of the leaves; a first one is taken as it is."""
+def add(leaves: Sequence[Tensor], grads: Sequence[Tensor], apart: bool = False) -> None:
+    """Add gradients into ``.grad`` of the leaves.
+
+    Args:
+        leaves: The leaves.
+        grads: The gradient of each, which must not be used again.
+        apart: Whether no two of them, nor anything else, can lie in the same memory.
+    """
     sums, parts = [], []
+    taken: set[int] = set()
     for leaf, grad in zip(leaves, grads, strict=True):
         if leaf.grad is None:
-            leaf.grad = grad.to(leaf.dtype)
+            grad = grad.to(leaf.dtype)
+            leaf.grad = (
+                grad if _fits(leaf, grad, apart, taken) else torch.empty_like(leaf).copy_(grad)
+            )
         else:
             sums.append(leaf.grad)
             parts.append(grad.to(leaf.grad.dtype))
     if sums:
         torch._foreach_add_(sums, parts)
+
+
+def _fits(leaf: Tensor, grad: Tensor, apart: bool, taken: set[int]) -> bool:
+    """Whether a gradient can be kept as it is, as autograd decides it for a first one.
+
+    It may be a view of what it was computed from, or the same for two leaves, as for those of a
+    sum. Fused optimizers take numbers as they lie in memory: it has to lie there as the leaf does.
+    """
+    if grad.layout != torch.strided or type(grad) is not Tensor:
+        return True
+    if grad.stride() != leaf.stride():
+        return False
+    if apart:
+        return True
+    memory = grad.untyped_storage()
+    fresh = memory.data_ptr() not in taken and grad.numel() != 1  # which may be the seed
+    taken.add(memory.data_ptr())
+    return fresh and memory.nbytes() == grad.nbytes
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from plait._errors import ConfigError
 
 from ._grads import retained
 from ._graph import Edge, Graph, many, through
+from ._numbers import line
 
 
 def beginning(
@@ -104,7 +105,7 @@ def flat(parts: Sequence[Sequence[Tensor | None]]) -> Float[Tensor, "tasks numbe
     rows = [
         torch.cat(
             [
-                (like.new_zeros(like.shape) if grad is None else grad).reshape(-1)
+                line(like.new_zeros(like.shape) if grad is None else grad)
                 for grad, like in zip(some, likes, strict=True)
                 if like is not None
             ]

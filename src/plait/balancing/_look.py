@@ -14,6 +14,7 @@ from plait._errors import ConfigError
 from ._grads import rows
 from ._graph import Graph
 from ._heads import at_edges, beginning, flat
+from ._numbers import count, precision
 from ._ranks import COLUMNS, sketch
 
 
@@ -75,9 +76,7 @@ class Look:
                 f"{owner} compares the gradients of weights that tasks share. No weight is "
                 f"reached by two of the losses {list(known)}: there is nothing to balance."
             )
-        width = sum(leaf.numel() for leaf in targets)
-        double = any(leaf.dtype == torch.float64 for leaf in targets)
-        kind = torch.float64 if double else torch.float32
+        width, kind = sum(count(leaf) for leaf in targets), precision(targets)
         table = torch.empty(len(known), width, dtype=kind, device=targets[0].device)
         rows(all_of_them, seeds, graph, targets, nothing, list(table), keep=True)
         kept = table if width <= COLUMNS else sketch(table, 0)

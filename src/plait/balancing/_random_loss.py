@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ._base import Balancer
+from ._options import whole
 from ._step import Step
 
 
@@ -22,6 +23,9 @@ class RandomLoss(Balancer):
         tasks: The names of the tasks.
         seed: Where the random numbers come from, with the number of the step.
 
+    Raises:
+        ConfigError: If the seed is no whole number of 0 or more.
+
     Source:
         Lin et al., *Reasonable Effectiveness of Random Weighting: A Litmus Test for Multi-Task
         Learning*, TMLR 2022, with normal logits. Numbers come from a generator of its own, so that
@@ -36,7 +40,7 @@ class RandomLoss(Balancer):
 
     def __init__(self, tasks: Sequence[str], *, seed: int = 0) -> None:
         super().__init__(tasks)
-        self.seed = seed
+        self.seed = whole("RandomLoss", "seed", seed, 0)
 
     def weights(self, step: Step) -> Float[Tensor, " present"]:
         """The softmax of normal numbers, drawn for the tasks that are there."""

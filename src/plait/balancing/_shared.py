@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -12,6 +11,7 @@ from plait._errors import ConfigError
 from ._call import Call
 from ._grads import add, add_flat, rows, weighted
 from ._graph import Graph
+from ._numbers import count, precision
 from ._stream import streamed
 
 Found = tuple[Float[Tensor, " present"], Float[Tensor, "present present"] | None]
@@ -44,10 +44,8 @@ class Shared:
             spread(call, weights, graph, targets)
             return weights, gramian
         again = call.ranks.how is not None or self.over is not None
-        numbers = sum(leaf.numel() for leaf in targets)
-        kinds = [torch.float32, *(leaf.dtype for leaf in targets)]
-        dtype = torch.float64 if torch.float64 in kinds else torch.float32
-        table = call.balancer.work.room(len(call.names), numbers, targets[0], dtype)
+        numbers = sum(count(leaf) for leaf in targets)
+        table = call.balancer.work.room(len(call.names), numbers, targets[0], precision(targets))
         out = table if len(losses) == len(call.names) else table.zero_()
         mine = [out[place] for place in call.local]
         own = [[] if again else graph.own(task) for task in range(len(losses))]
@@ -84,7 +82,7 @@ class Shared:
                         f"{place}, of shape {list(leaf.shape)}, is reached by none of "
                         f"{list(call.losses)}. Leave `over` out to take all that is shared."
                     )
-            return list(self.over)
+            return list(dict.fromkeys(self.over))
         if call.ranks.how and len(call.losses) < len(call.balancer.tasks):
             # A process that lacks a label cannot see what is shared with its task.
             if call.balancer.work.shared is None:

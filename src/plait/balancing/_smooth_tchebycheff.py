@@ -5,10 +5,8 @@ from collections.abc import Mapping, Sequence
 from jaxtyping import Float
 from torch import Tensor
 
-from plait._errors import ConfigError
-
 from ._loss_balancer import LossBalancer
-from ._options import number, per_task
+from ._options import TINY, number, per_task, preferences
 from ._step import Step
 
 
@@ -59,12 +57,7 @@ class SmoothTchebycheff(LossBalancer):
     ) -> None:
         super().__init__(tasks)
         self.mu = number("SmoothTchebycheff", "mu", mu, 1e-12)
-        self.preference = per_task(tasks, "SmoothTchebycheff", "preference", preference or {}, 1.0)
-        if not sum(self.preference):
-            raise ConfigError(
-                "`preference` of SmoothTchebycheff should be above zero for some task. Got "
-                f"{preference}. Leave it out to count all tasks alike."
-            )
+        self.preference = preferences(tasks, "SmoothTchebycheff", preference)
         lowest = float("-inf")
         self.ideal = per_task(tasks, "SmoothTchebycheff", "ideal", ideal or {}, 0.0, lowest)
 
@@ -72,6 +65,6 @@ class SmoothTchebycheff(LossBalancer):
         """The smooth maximum, which never overflows."""
         wanted = step.losses.new_tensor(self.preference)[step.index]
         # Where all that is there has a preference of zero, it pulls at nothing.
-        shares = wanted / wanted.sum().clamp(min=1e-300)
+        shares = wanted / wanted.sum().clamp(min=TINY)
         above = step.losses - step.losses.new_tensor(self.ideal)[step.index]
         return self.mu * (shares * above / self.mu).logsumexp(0)

@@ -10,6 +10,7 @@ from torch.autograd.graph import GradientEdge, Node
 
 from ._grads import retained
 from ._graph import Edge, Graph, many
+from ._numbers import line
 
 Piece = tuple[list[Edge], list[Tensor]]
 """Where the next piece begins, and the shared leaves of this one."""
@@ -63,7 +64,7 @@ def _there(
 
 def _add(found: Tensor, grads: Sequence[Tensor | None]) -> None:
     some = [place for place, grad in enumerate(grads) if grad is not None]
-    flat = [grad.reshape(-1) for grad in grads if grad is not None]
+    flat = [line(grad) for grad in grads if grad is not None]
     if flat:
         rows = torch.stack(flat)
         rows = rows if rows.dtype == torch.float64 else rows.float()

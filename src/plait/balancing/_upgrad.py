@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ._gradient_balancer import GradientBalancer
 from ._lcp import complementary, scaled
-from ._options import per_task
+from ._options import TINY, preferences
 from ._step import Step
 
 
@@ -28,7 +28,7 @@ class UPGrad(GradientBalancer):
         at: Where gradients are compared; see :class:`GradientBalancer`.
 
     Raises:
-        ConfigError: If a preference is below zero or of no task.
+        ConfigError: If a preference is below zero or of no task, or all are zero.
 
     Source:
         Quinton and Rey, *Jacobian Descent for Multi-Objective Optimization*, arXiv 2406.16232,
@@ -49,14 +49,14 @@ class UPGrad(GradientBalancer):
         at: Literal["shared", "features"] = "shared",
     ) -> None:
         super().__init__(tasks, at=at)
-        self.preference = per_task(tasks, "UPGrad", "preference", preference or {}, 1.0)
+        self.preference = preferences(tasks, "UPGrad", preference)
 
     def weights(self, step: Step) -> Float[Tensor, " present"]:
         """Projections in units of each gradient's own length, and back."""
         assert step.gramian is not None
         lengths, cosines = scaled(step.gramian)
         wanted = step.losses.new_tensor(self.preference)[step.index]
-        shares = wanted / wanted.sum()
+        shares = wanted / wanted.sum().clamp(min=TINY)
         unit = torch.eye(len(lengths), dtype=cosines.dtype, device=cosines.device)
         # Row i: the least that has to be added to gradient i so that it conflicts with none.
         reached = unit + complementary(cosines, -cosines)

@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ._numbers import line
+
 
 @dataclass
 class Window:
@@ -59,7 +61,7 @@ class Window:
             kept = self.grads[task]
             torch.cat(
                 [
-                    (kept[leaf] if leaf in kept else torch.zeros_like(leaf)).reshape(-1)
+                    line(kept[leaf] if leaf in kept else torch.zeros_like(leaf))
                     for leaf in self.shared
                 ],
                 out=row,

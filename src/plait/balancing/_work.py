@@ -17,11 +17,13 @@ class Work:
         rows: The room for the rows of the last step.
         window: What was gathered of a step that comes in several parts.
         shared: What was shared when all tasks were last there.
+        found: The step in which weights were found, while its parts come in.
     """
 
     rows: Tensor | None = None
     window: Window | None = None
     shared: list[Tensor] | None = None
+    found: int | None = None
 
     def room(
         self, tasks: int, numbers: int, like: Tensor, dtype: torch.dtype
@@ -49,4 +51,4 @@ class Work:
         return Work()
 
     def __getstate__(self) -> dict:
-        return {"rows": None, "window": None, "shared": None}
+        return {"rows": None, "window": None, "shared": None, "found": None}

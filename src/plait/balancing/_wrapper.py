@@ -37,6 +37,11 @@ class Wrapper(Balancer):
         super().__init__(tasks)
         name = type(self).__name__
         self.inner = inner(name, self.tasks, of)
+        if self.inner.lenient:
+            raise ConfigError(
+                f"`of` of {name} should be a method that looks at the same in each step. "
+                f"{type(self.inner).__name__} decides by itself what to look at. Use it alone."
+            )
         if self.HOLDS and self.inner.needs == "jacobian":
             raise ConfigError(
                 f"`of` of {name} should be a method that finds weights, which it keeps. "
@@ -73,6 +78,11 @@ class Wrapper(Balancer):
     def due(self) -> bool:
         """As the method inside says."""
         return self.inner.due()
+
+    def end_step(self) -> None:
+        """Tell the method inside."""
+        self.inner.end_step()
+        super().end_step()  # which sets the counter inside once more, to the same
 
     def end_epoch(self) -> None:
         """Tell the method inside."""

@@ -80,7 +80,8 @@ def train_step(
         half: Whether to compute in bfloat16.
         modality: What is done with the losses of single inputs; left out, there are none. The
             model then has to be a :class:`~plait.Model`. :class:`OGMGE` and :class:`MMPareto` look
-            at the gradient of each part: with them, parts are not the same step.
+            at the gradient of each part: with them, parts are not the same step. Nor are they with
+            a balancer that looks at losses alone, which then weighs by those of the first part.
 
     Returns:
         The losses as they were before the step, and the weight that the balancer gave each.
