@@ -206,8 +206,8 @@ def told(set_name: str, method: str, runs: list[dict[str, float]], **more: objec
     print(json.dumps(line), flush=True)
 
 
-def tuned(problem: Problem, set_name: str) -> tuple[dict[str, float], float]:
-    """Weights and rate of the best sum on validation rows, and the rate of the plain one."""
+def tuned(problem: Problem, set_name: str) -> dict[str, tuple[dict[str, float], float]]:
+    """Weights and rate of the best sum on validation rows, and those of the best plain one."""
     best: dict[str, tuple] = {}
     for rate in RATES:
         for share in SHARES:
@@ -219,7 +219,7 @@ def tuned(problem: Problem, set_name: str) -> tuple[dict[str, float], float]:
                 if name not in best or score > best[name][0]:
                     best[name] = (score, weights, rate)
     print(json.dumps({"set": set_name, "chosen": best}), flush=True)
-    return best["tuned"][1], best["tuned"][2]
+    return {name: (weights, rate) for name, (_, weights, rate) in best.items()}
 
 
 def main() -> None:
@@ -237,12 +237,13 @@ def main() -> None:
         problem = {"census": census, "pairs": pairs}[name](given.data)
         rate = 1e-3
         if not given.only:
-            weights, best = tuned(problem, name)
-            runs = []
-            for seed in given.seed:
-                net, _ = trained(problem, Static(problem.tasks, weights=weights), seed, best)
-                runs.append(scored(problem, net, problem.tasks, test=True))
-            told(name, "Static, tuned", runs, weights=weights, rate=best)
+            for how, (weights, best) in tuned(problem, name).items():
+                runs = []
+                for seed in given.seed:
+                    net, _ = trained(problem, Static(problem.tasks, weights=weights), seed, best)
+                    runs.append(scored(problem, net, problem.tasks, test=True))
+                called = {"tuned": "Static, tuned", "plain": "Sum, rate tuned"}[how]
+                told(name, called, runs, weights=weights, rate=best)
             alone = []
             for seed in given.seed:
                 found: dict[str, float] = {}
