@@ -10,7 +10,9 @@ from torch.utils.checkpoint import checkpoint
 
 from plait._errors import ConfigError
 from plait.balancing import Balancer, GradientBalancer, Sum, UPGrad, backward
+from plait.balancing._call import Call
 from plait.balancing._check import check
+from plait.balancing._ranks import Ranks
 
 from .kit import TASKS, Case
 
@@ -620,3 +622,19 @@ def test_losses_are_tensors_by_name():
         check("UPGrad", ["a"], [w])
     with pytest.raises(ValueError, match=r"loss of 'a' should be a tensor .* Got a float"):
         check("UPGrad", ["a"], {"a": 0.5})
+
+
+def test_each_process_has_a_finite_loss():
+    """Said before anything travels: the others would wait without end."""
+    w = torch.tensor(1.0, requires_grad=True)
+    for losses in ({}, {"a": w * math.nan}):
+        with pytest.raises(ConfigError, match=r"Each process should have a finite loss .* for Sum"):
+            backward_in_two(losses)
+    with pytest.raises(ConfigError, match=r"`counts` should have a number for each loss.*\['a'\]"):
+        backward_in_two({"a": w}, counts={"b": 1})
+
+
+def backward_in_two(losses, counts=None):
+    ranks = Ranks("sketch", 2)
+    none = {"parts": 1, "totals": None, "scaler": None}
+    return Call.of(losses, Sum(["a", "b"]), ranks=ranks, counts=counts, **none)
