@@ -10,6 +10,9 @@ from torch.utils.checkpoint import checkpoint
 
 from plait._errors import ConfigError
 from plait.balancing import Balancer, GradientBalancer, Sum, UPGrad, backward
+from plait.balancing._call import Call
+from plait.balancing._check import check
+from plait.balancing._ranks import Ranks
 
 from .kit import TASKS, Case
 
@@ -591,3 +594,47 @@ def test_a_total_that_is_not_finite_is_an_absent_task():
     assert backward({}, rule, micro=(1, 2), totals=totals) == {}  # a part without a label
     with pytest.raises(ConfigError, match=r"`totals` should have .* for Sum\. It lacks \['b'\]"):
         backward({"a": w[0], "b": w[1]}, rule, totals={"a": torch.tensor(1.0)})
+
+
+def test_over_takes_parameters_as_a_module_hands_them_out():
+    found = []
+    for listed in (True, False):
+        case, rule, net = Case(), UPGrad(TASKS), Case().net()
+        some = net.trunk[4].parameters()
+        backward(
+            case.losses(net)[0], rule, over=[*some, *net.trunk[4].parameters()] if listed else some
+        )
+        found.append(rule.last.gramian)
+    assert torch.equal(*found)  # each counts once
+    case, net = Case(), Case().net()
+    rule = UPGrad(TASKS)
+    backward(case.losses(net)[0], rule, over=net.trunk[4].weight)
+    assert rule.last.gramian[0, 0] < found[0][0, 0]
+    with pytest.raises(ConfigError, match=r"`over` should name one weight or more"):
+        backward(case.losses(net)[0], rule, over=[])
+
+
+def test_losses_are_tensors_by_name():
+    w = torch.tensor(1.0, requires_grad=True)
+    with pytest.raises(
+        ValueError, match=r"UPGrad should be given a dict .*'a': \.\.\..*Got a list"
+    ):
+        check("UPGrad", ["a"], [w])
+    with pytest.raises(ValueError, match=r"loss of 'a' should be a tensor .* Got a float"):
+        check("UPGrad", ["a"], {"a": 0.5})
+
+
+def test_each_process_has_a_finite_loss():
+    """Said before anything travels: the others would wait without end."""
+    w = torch.tensor(1.0, requires_grad=True)
+    for losses in ({}, {"a": w * math.nan}):
+        with pytest.raises(ConfigError, match=r"Each process should have a finite loss .* for Sum"):
+            backward_in_two(losses)
+    with pytest.raises(ConfigError, match=r"`counts` should have a number for each loss.*\['a'\]"):
+        backward_in_two({"a": w}, counts={"b": 1})
+
+
+def backward_in_two(losses, counts=None):
+    ranks = Ranks("sketch", 2)
+    none = {"parts": 1, "totals": None, "scaler": None}
+    return Call.of(losses, Sum(["a", "b"]), ranks=ranks, counts=counts, **none)

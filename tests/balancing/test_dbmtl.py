@@ -84,3 +84,20 @@ def test_where_it_does_not_go():
         rule.weights(step(gradients(2, 6, 0.0, 0)))
     with pytest.raises(ValueError, match="loss of '1' should be above zero for DBMTL"):
         rule.weights(step(gradients(2, 5, 0.0, 0), losses=[1.0, -1.0]))
+
+
+def test_a_state_of_any_step_can_be_taken():
+    def stepped(balancer, size):
+        w = torch.ones(size, requires_grad=True)
+        balancer.backward({"a": 2 * w[0], "b": w.sum()})
+        return balancer
+
+    new = {name: each.clone() for name, each in DBMTL(["a", "b"], beta=0.5).state_dict().items()}
+    balancer = stepped(DBMTL(["a", "b"], beta=0.5), 3)
+    other = stepped(DBMTL(["a", "b"], beta=0.5), 2)
+    balancer.load_state_dict(other.state_dict())
+    assert torch.equal(balancer.rows, other.rows)
+    balancer.load_state_dict(new)
+    assert balancer.rows is None
+    stepped(balancer, 2)
+    assert torch.equal(balancer.rows, other.rows)

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from plait._errors import ConfigError
 from plait.balancing import Log, Normalize, Step, Sum, UPGrad, backward
 
 NAMES = ["a", "b", "c"]
@@ -80,3 +81,12 @@ def test_by_the_first_value_a_loss_may_become_zero():
     w = torch.tensor(2.0, requires_grad=True)
     balancer.backward({"a": w * 1})
     assert float(balancer.backward({"a": w * 0})["a"]) == 0.5
+
+
+def test_a_method_that_cannot_see_logarithms_is_told_of():
+    w = torch.tensor(1.0, requires_grad=True)
+    balancer = Normalize(["a"], by="log", of="Log")
+    with pytest.raises(ConfigError, match=r'logarithms .* take by="initial".*Log.* Got -0\.69'):
+        balancer.backward({"a": 0.5 * w})
+    with pytest.raises(ConfigError, match=r"^The loss of 'a' should be above zero for Normalize"):
+        balancer.backward({"a": -0.5 * w})

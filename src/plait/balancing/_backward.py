@@ -1,9 +1,11 @@
 """The one engine: from losses to gradients, by way of a balancer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
+
+from plait._errors import ConfigError
 
 from ._base import At, Balancer
 from ._call import Call
@@ -21,7 +23,7 @@ def backward(
     *,
     at: At | str | None = None,
     features: Tensor | Sequence[Tensor] | None = None,
-    over: Sequence[Tensor] | None = None,
+    over: Iterable[Tensor] | None = None,
     every: int = 1,
     micro: tuple[int, int] = (0, 1),
     exact: bool = False,
@@ -52,7 +54,7 @@ def backward(
         features: What all heads begin with, for ``at="features"``; left out, it is found in the
             graph.
         over: The shared weights at which gradients are compared, for ``at="shared"``, such as
-            those of the last shared layer; left out, all.
+            those of the last shared layer, ``layer.parameters()``; left out, all.
         every: In how many steps weights are found anew; in between they are held, and a step
             costs one backward pass.
         micro: This part of a step that comes in several, and how many there are, as ``(0, 4)`` to
@@ -91,6 +93,7 @@ def backward(
         tensor([0.7500, 1.2500])
     """
     balancer.check(losses)
+    over = _listed(over)
     agreed = Ranks.of(ranks)
     chosen = way(balancer, at, features, over, every, micro, exact, stream, agreed)
     part, parts = micro
@@ -137,6 +140,19 @@ def backward(
     known = dict(zip(names, weights.unbind(), strict=True))
     nothing = weights.new_zeros(())
     return {name: known.get(name, nothing) for name in losses}
+
+
+def _listed(over: Iterable[Tensor] | None) -> list[Tensor] | None:
+    """The weights that were named, each once; ``parameters()`` can be gone through only once."""
+    if over is None:
+        return None
+    found = [over] if isinstance(over, Tensor) else list(dict.fromkeys(over))
+    if not found:
+        raise ConfigError(
+            "`over` should name one weight or more. Got none. Leave it out to take all that is "
+            "shared."
+        )
+    return found
 
 
 def _due(call: Call, every: int) -> bool:

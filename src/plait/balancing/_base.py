@@ -60,7 +60,7 @@ class Balancer(nn.Module, ABC):
         self.known: frozenset[int] = frozenset()
         """The tasks that were weighed before."""
         self.last: Report | None = None
-        """What the last step was made of."""
+        """What the last step in which weights were found was made of; others leave it as it is."""
         self.work = Work()
 
     def __init_subclass__(cls) -> None:

@@ -114,6 +114,6 @@ class DBMTL(GradientBalancer):
         self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **more: Any
     ) -> None:
         kept = state_dict.get(f"{prefix}rows")
-        if kept is not None and self.rows is None:
-            self.rows = torch.zeros_like(kept, device=self.held.device)
+        # A state may be from before the first step, or of other shared weights.
+        self.rows = None if kept is None else torch.zeros_like(kept, device=self.held.device)
         super()._load_from_state_dict(state_dict, prefix, *args, **more)

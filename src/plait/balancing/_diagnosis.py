@@ -60,7 +60,7 @@ class Diagnosis:
         *,
         every: int = 1,
         at: Literal["features", "shared", "auto"] = "auto",
-        over: Sequence[Tensor] | None = None,
+        over: Iterable[Tensor] | None = None,
     ) -> None:
         if not tasks or len(set(tasks)) < len(tasks):
             raise ConfigError(
@@ -74,7 +74,8 @@ class Diagnosis:
                 f'`at` of Diagnosis should be "features", "shared" or "auto". Got {at!r}.'
             )
         self.tasks = tuple(tasks)
-        self.every, self.at, self.over = every, "shared" if over else at, over
+        self.over = None if over is None else list(over)  # it may be gone through only once
+        self.every, self.at = every, "shared" if self.over else at
         self.calls = 0
         self._looks: list[tuple[int, Look]] = []
         self._noise: list[dict[str, tuple[Tensor, Tensor]]] = []

@@ -61,6 +61,23 @@ class Normalize(Rescaled):
         self.register_buffer("first", torch.zeros(len(self.tasks), dtype=torch.float64))
         self.first: Tensor
 
+    def weights(self, step: Step) -> Float[Tensor, " present"]:
+        """Those of the method inside, for the losses that there are.
+
+        Raises:
+            ConfigError: If the method inside has no answer to what it sees, such as a logarithm
+                below zero.
+        """
+        try:
+            return super().weights(step)
+        except ConfigError as error:
+            if self.by != "log" or not bool((step.losses > 0).all()):
+                raise
+            raise ConfigError(
+                'Normalize(by="log") lets a method see the logarithms of the losses, which may be '
+                f'below zero: take by="initial", or another method. {error}'
+            ) from error
+
     def seen(self, step: Step) -> tuple[Float[Tensor, " present"], Float[Tensor, " present"]]:
         """Logarithms or quotients, and one over what is divided by.
 

@@ -83,7 +83,7 @@ class Shared:
                         f"{place}, of shape {list(leaf.shape)}, is reached by none of "
                         f"{list(call.losses)}. Leave `over` out to take all that is shared."
                     )
-            return list(dict.fromkeys(self.over))
+            return list(self.over)
         if call.ranks.how and len(call.losses) < len(call.balancer.tasks):
             # A process that lacks a label cannot see what is shared with its task.
             if call.balancer.work.shared is None:
