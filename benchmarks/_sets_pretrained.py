@@ -26,12 +26,12 @@ OPERATORS: list[torch.library.Library] = []
 
 
 def text(load: Load, encoder: Callable[[], str], *, words: bool) -> Load:
-    """Women's clothing with a frozen encoder of title and review, beside their words or alone.
+    """Women's clothing with a frozen encoder of title and review, and its reader of the words.
 
     Args:
         load: Of the set.
         encoder: Gives the name of the encoder.
-        words: Whether an encoder from nothing reads the same columns too.
+        words: Whether an input of its own, from nothing, reads the same columns too.
     """
 
     def changed(data: Path, on: str) -> Split:

@@ -67,7 +67,7 @@ def test_a_long_value_is_cut():
     [
         ("Text", "'scratch', 'bag' or 'transformer', or 'hf:...' or 'static:...'. Got 'hugging:x'"),
         ("Image", "'scratch', 'conv' or 'vit', or 'hf:...' or 'timm:...'. Got 'hugging:x'"),
-        ("Audio", "'scratch', or 'hf:...'. Got 'hugging:x'"),
+        ("Audio", "'scratch', or 'hf:...' or 'ge2e:...'. Got 'hugging:x'"),
     ],
 )
 def test_words_and_what_others_begin_with_are_both_told(kind, told):

@@ -66,7 +66,9 @@ def made(job: Job) -> tuple[Schema, Pack]:
     warm()
     found = find_spec(PACKAGE)
     folder = Path(found.origin).parent / "model" if found and found.origin else None
-    text = Text(encoder=f"hf:{folder or job.folder / 'encoder'}", tune="frozen", max_length=64)
+    # What reads the words costs the same in each epoch, kept vectors or not: it is left out.
+    name = f"hf:{folder or job.folder / 'encoder'}"
+    text = Text(encoder=name, tune="frozen", max_length=64, longest=0, reader=False)
     table = Table.of(job.folder / "train.parquet")
     schema = Schema.infer(table, tasks_of(job), {**job.about["inputs"], "text": text}).fit(table)
     return schema, schema.pack(table)

@@ -93,7 +93,9 @@ def test_fit_tells_what_it_did_as_json_alone(folder, plait):
     assert plait.err.count("\nepoch ") + plait.err.startswith("epoch ") == 2
     config = json.loads(Path("run/config.json").read_text(encoding="utf-8"))
     assert (config["seed"], config["budget"]) == (3, "1h")
-    assert len(Path("run/log.jsonl").read_text(encoding="utf-8").splitlines()) == 2
+    lines = Path("run/log.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line).get("epoch") for line in lines] == [1, 2, None]
+    assert json.loads(lines[-1])["stage"] == "guard"
 
 
 def test_fit_for_people_gives_account_of_everything(folder, plait):

@@ -43,6 +43,7 @@ OTHER = {
     "Text": {
         "columns": ("y",), "encoder": "transformer", "max_length": 2, "vocabulary": 12,
         "longest": 1, "least": 1, "forget": 0.9, "tune": "full", "layer_decay": 0.5,
+        "reader": False,
     },
     "Vector": {"columns": ("y",)},
     "Video": {"columns": ("y",), "of": {"type": "Image", "size": 12}, "frames": 2},

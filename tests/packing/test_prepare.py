@@ -175,8 +175,8 @@ def test_what_is_damaged_is_told_in_one_line_and_made_again(file, shelf, victim,
 
 def test_another_version_is_told_and_made_again(file, shelf, monkeypatch):
     packed(file, shelf)
-    monkeypatch.setattr("plait.packing._shelf.VERSION", 2)
-    monkeypatch.setattr("plait.packing._draft.VERSION", 2)
+    monkeypatch.setattr("plait.packing._shelf.VERSION", 1_000)
+    monkeypatch.setattr("plait.packing._draft.VERSION", 1_000)
     with pytest.warns(UserWarning, match="another version"):
         packed(file, shelf)
     packed(file, shelf)

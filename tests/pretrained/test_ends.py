@@ -37,8 +37,9 @@ def test_the_number_of_rows_says_which(picture_folder, photo, rows, small):
 
 @pytest.mark.parametrize(
     ("options", "rows"),
-    [({}, 60_000), ({"encoder": "hf:a"}, 90_000), ({"encoder": "hf:a", "longest": 0}, None),
-     ({"encoder": "static:a", "tune": "frozen", "longest": 0}, None),
+    [({}, 60_000), ({"encoder": "hf:a"}, 60_000), ({"encoder": "hf:a", "longest": 0}, 60_000),
+     ({"encoder": "hf:a", "reader": False}, 90_000),
+     ({"encoder": "static:a", "tune": "frozen", "reader": False, "longest": 0}, None),
      ({"encoder": "hf:a", "tune": "last:2"}, 60_000),
      ({"encoder": "hf:a", "tune": "full"}, 60_000)],
     ids=str,

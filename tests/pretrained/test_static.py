@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,10 @@ def test_a_text_is_the_mean_of_the_rows_of_its_known_words(tmp_path, name):
     assert torch.allclose(found.values[1], found.values[0], atol=1e-6)
     assert torch.allclose(found.values[3], mean(rows, "a"), atol=1e-6)  # the unknown has no say
     assert torch.allclose(found.values[4], mean(rows, "[UNK]"), atol=1e-6)  # unless it is alone
-    assert part.build(8)(cells).values.shape == (6, 1, 8)
+    assert part.build(8)(cells).values.shape == (6, 3, 8)  # one of the vector, two of the words
+    assert (
+        replace(part, fitted=replace(part.fitted, tokens=())).build(8)(cells).values.shape[1] == 1
+    )
 
 
 def test_half_precision_becomes_single(tmp_path):
@@ -155,7 +159,8 @@ def test_files_of_no_use_are_told(tmp_path, change, told):
 @pytest.mark.parametrize(
     ("options", "told"),
     [({"tune": "last:1"}, "'frozen' or 'full' for token vectors"), ({"tune": "lora"}, "no blocks"),
-     ({"least": 3}, "`least` should be left out"), ({"layer_decay": 0.5}, "for `tune='frozen'`")],
+     ({"forget": 0.3}, "`forget` should be left out"),
+     ({"layer_decay": 0.5}, "for `tune='frozen'`")],
 )  # fmt: skip
 def test_options_that_do_not_go_with_it_are_told(tmp_path, options, told):
     with pytest.raises(ConfigError, match=told):

@@ -49,8 +49,8 @@ def test_fitted_survives_json_and_needs_no_column_of_its_own(folder):
     part = fit(folder, ["a", "b", "a b"])
     adapter = TypeAdapter(Text)
     assert adapter.validate_json(adapter.dump_json(part)) == part
-    bare = fit(folder, ["a", "b", "a b"], longest=0)
-    assert bare == fit(folder, ["any", "other", "three"], longest=0)
+    bare = fit(folder, ["a", "b", "a b"], longest=0, reader=False)
+    assert bare == fit(folder, ["any", "other", "three"], longest=0, reader=False)
     assert (part.fitted.rows, bare.fitted.buckets, bare.shortcut(3)) == (3, (), None)
 
 
@@ -124,11 +124,12 @@ def test_gradients_reach_what_is_tuned_and_nothing_else(kit, tune):
     free = {name for name, weight in encoder.named_parameters() if weight.requires_grad}
     everything = {name for name, _ in encoder.named_parameters()}
     block, head, rest = 16, 4, 5  # of BERT: weights in a block, in the projection, before both
-    wanted = {"frozen": head, "last:1": head + block, "last:2": head + 2 * block,
+    words = 15 if tune == "frozen" else 0  # of the reader
+    wanted = {"frozen": head + words, "last:1": head + block, "last:2": head + 2 * block,
               "lora": head + 2 * 2 * 2, "full": head + 2 * block + rest}  # fmt: skip
     assert got == free
     assert len(free) == wanted[tune]
-    assert len(everything) == head + 2 * block + rest + (8 if tune == "lora" else 0)
+    assert len(everything) == head + 2 * block + rest + words + (8 if tune == "lora" else 0)
     if tune == "lora":
         assert all("lora" in name or name.startswith("2.") for name in free)
     if tune == "last:1":
@@ -137,7 +138,8 @@ def test_gradients_reach_what_is_tuned_and_nothing_else(kit, tune):
 
 @pytest.mark.parametrize("tune", MODES)
 def test_every_mode_begins_as_the_same_function(kit, tune):
-    plain, made = kit(tune="full"), kit(tune=tune)
+    plain = kit(tune="full")
+    made = kit(tune=tune, reader=False) if tune == "frozen" else kit(tune=tune)
     batch = plain.pack[torch.tensor([0, 1, 4, 5])].inputs["note"]
     heads = [list(each.encoder.modules())[-3:] for each in (plain, made)]
     for one, other in zip(*heads, strict=True):
@@ -177,7 +179,8 @@ def test_what_is_masked_has_no_say(kit, tune, junk):
     soiled = encode(Masked(values.masked_fill(~mask, junk), mask))
     assert torch.equal(clean.values[:2], soiled.values[:2])
     assert clean.values.isfinite().all()
-    assert clean.mask.tolist() == [[True], [True], [False]]
+    tokens = 3 if tune == "frozen" else 1  # of the vector, and two of the words
+    assert clean.mask.tolist() == [[True] * tokens, [True] * tokens, [False] * tokens]
 
 
 @pytest.mark.parametrize("junk", [float("nan"), float("inf"), 1e30])
@@ -190,9 +193,11 @@ def test_what_is_masked_of_kept_vectors_has_no_say(kit, junk):
         values = torch.randn(*mask.shape, 32)
         soiled = values.clone()
         soiled[~mask] = junk
-        clean = encode(Kept(values, mask)).values
-        assert torch.equal(clean[0], encode(Kept(soiled, mask)).values[0])
-        assert encode(Kept(soiled, mask)).values.isfinite().all()
+        words = Masked(torch.tensor([[2, 4, 3], [9, 9, 9]]), torch.ones(2, 3).bool())
+        words = replace(words, mask=words.mask & torch.tensor([[True], [False]]))
+        clean = encode(Kept(values, mask, words)).values
+        assert torch.equal(clean[0], encode(Kept(soiled, mask, words)).values[0])
+        assert encode(Kept(soiled, mask, words)).values.isfinite().all()
 
 
 def test_still_is_never_in_training(kit):
@@ -246,7 +251,7 @@ def test_weights_are_not_read_where_they_come_from_elsewhere(kit, making, tmp_pa
     expected = outputs(made.model, made.pack)["sold"]
     shutil.rmtree(tmp_path / "net")
     part = made.schema.inputs["note"]
-    with pytest.raises(ConfigError, match=r"should name a folder, or a model of a hub"):
+    with pytest.raises(ConfigError, match=r"should name a folder. There is no such folder"):
         part.build(8)
     with without_weights():
         made.model.encoders[0] = part.build(8)

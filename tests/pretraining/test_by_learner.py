@@ -70,7 +70,8 @@ def test_what_is_kept(tmp_path):
     assert Config.of(told).pretraining == told["pretraining"]
     lines = [json.loads(line) for line in (home / "log.jsonl").read_text().splitlines()]
     assert [line["loss"] for line in lines[:2]] == list(learner.history.pretraining)
-    assert [line["epoch"] for line in lines] == [1, 2, 1]
+    assert [line.get("epoch") for line in lines] == [1, 2, 1, None]
+    assert lines[-1]["stage"] == "guard"
     some = {name: shop()[name][:4] for name in INPUTS}
     assert again.predict(some) == learner.predict(some)
 

@@ -32,6 +32,7 @@ def backward(
     stream: bool = False,
     ranks: How | str | None = None,
     counts: Mapping[str, int] | None = None,
+    check: bool = True,
 ) -> dict[str, Tensor]:
     """Balance several losses, and add the gradient into ``.grad`` and nothing else.
 
@@ -76,6 +77,8 @@ def backward(
             several processes.
         counts: How many labelled rows stand behind each loss in this process. With it, each loss is
             that of all rows of all processes; without, processes count alike.
+        check: Whether losses are looked at for what is not finite, for which a device is waited for
+            once. Without, they have to be finite, or the step has to be refused afterwards.
 
     Returns:
         The weight of each task of ``losses``, without a graph, on the device of the balancer; 0
@@ -98,7 +101,14 @@ def backward(
     chosen = way(balancer, at, features, over, every, micro, exact, stream, agreed)
     part, parts = micro
     call = Call.of(
-        losses, balancer, parts=parts, totals=totals, scaler=scaler, ranks=agreed, counts=counts
+        losses,
+        balancer,
+        parts=parts,
+        totals=totals,
+        scaler=scaler,
+        ranks=agreed,
+        counts=counts,
+        check=check,
     )
     last, names = part == parts - 1, call.names
     if part == 0:

@@ -63,6 +63,9 @@ class Balancer(nn.Module, ABC):
         """What the last step in which weights were found was made of; others leave it as it is."""
         self.work = Work()
 
+    steady: bool = False
+    """Whether weights do not follow from the losses of the step."""
+
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "backward" in vars(cls):
@@ -138,7 +141,7 @@ class Balancer(nn.Module, ABC):
         return backward(losses, self)
 
     def get_extra_state(self) -> Tensor:
-        """The counters, as a tensor: a state that is all tensors can be kept without pickle."""
+        """The counters, as a tensor: a state that is all tensors is safe to read."""
         known = [int(place in self.known) for place in range(len(self.tasks))]
         return torch.tensor([self.steps, *known])
 

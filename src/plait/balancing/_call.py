@@ -50,6 +50,7 @@ class Call:
         scaler: "torch.amp.GradScaler | None",
         ranks: Ranks,
         counts: Mapping[str, int] | None,
+        check: bool,
     ) -> "Call":
         """From what :func:`backward` was given.
 
@@ -64,7 +65,7 @@ class Call:
                     f"`{option}` should have a number for each loss, for {name}. It lacks "
                     f"{lacking}. Add these, or leave `{option}` out."
                 )
-        mine, stacked = _finite(losses, balancer, totals)
+        mine, stacked = _finite(losses, balancer, totals, check)
         values = stacked.detach()
         if ranks.how and not mine:
             raise ConfigError(
@@ -174,13 +175,18 @@ class Call:
 
 @torch.enable_grad()
 def _finite(
-    losses: Mapping[str, Tensor], balancer: Balancer, totals: Mapping[str, Tensor] | None
+    losses: Mapping[str, Tensor],
+    balancer: Balancer,
+    totals: Mapping[str, Tensor] | None,
+    check: bool,
 ) -> tuple[dict[str, Tensor], Float[Tensor, " finite"]]:
     """The losses that are finite, in the balancer's order, and as a vector; others are counted."""
     names = [name for name in balancer.tasks if name in losses]
     if not names:
         return {}, balancer.held.new_zeros(0)
     stacked = _stacked([losses[name] for name in names])
+    if not check:
+        return {name: losses[name] for name in names}, stacked
     sound = stacked.detach().isfinite()
     if totals is not None:
         # Weights follow from the whole step: a task that is not finite in it has none.

@@ -38,6 +38,8 @@ class RandomLoss(Balancer):
         1.0
     """
 
+    steady = True
+
     def __init__(self, tasks: Sequence[str], *, seed: int = 0) -> None:
         super().__init__(tasks)
         self.seed = whole("RandomLoss", "seed", seed, 0)

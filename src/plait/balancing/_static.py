@@ -40,6 +40,8 @@ class Static(Balancer):
         (0.5, 1.5, 4.0)
     """
 
+    steady = True
+
     def __init__(self, tasks: Sequence[str], *, weights: Mapping[str, float] | None = None) -> None:
         super().__init__(tasks)
         given = per_task(tasks, "Static", "weights", weights or {}, 1.0)

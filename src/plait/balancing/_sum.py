@@ -31,6 +31,8 @@ class Sum(Balancer):
         (0.5, 3.0)
     """
 
+    steady = True
+
     def __init__(self, tasks: Sequence[str], *, weights: Mapping[str, float] | None = None) -> None:
         super().__init__(tasks)
         self.fixed = per_task(tasks, "Sum", "weights", weights or {}, 1.0)

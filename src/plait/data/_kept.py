@@ -19,7 +19,7 @@ class Kept(Masked):
     Args:
         values: Float ``[batch, size]``, or ``[batch, tokens, size]``.
         mask: Bool ``[batch]``, or ``[batch, tokens]``.
-        source: The cells that it was made of, where a shortcut of the model reads them, too.
+        source: The cells that it was made of, where the model reads them, too.
 
     Example:
         >>> kept = Kept(torch.zeros(3, 4), torch.ones(3).bool())

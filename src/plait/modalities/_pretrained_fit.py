@@ -24,6 +24,7 @@ class PretrainedFit:
         rows: How many texts it has seen.
         buckets: The buckets of the runs of tokens that occur often enough.
         counts: In how many texts each of these occurs.
+        tokens: The tokens that a reader from nothing knows; none, and there is no such reader.
     """
 
     tokenizer: str
@@ -33,6 +34,7 @@ class PretrainedFit:
     rows: int = 0
     buckets: tuple[int, ...] = ()
     counts: tuple[int, ...] = ()
+    tokens: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, encoder: str, max_length: int, tune: str) -> "PretrainedFit":

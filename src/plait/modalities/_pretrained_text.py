@@ -12,9 +12,11 @@ from ._pretrained_fit import PretrainedFit
 from ._pretrained_tune import LORA_PACE, PACE, decay_of
 from ._projection import Projection
 from ._staged import Staged
+from ._staged_text import StagedText
 from ._static_folder import STATIC
 from ._static_net import static_net
 from ._text_net import TextNet
+from ._text_reader import MANY, TextReader
 from ._without_weights import weights_left_out
 
 DECAY = 0.95
@@ -22,9 +24,9 @@ DECAY = 0.95
 
 
 def pretrained_text(
-    fitted: PretrainedFit, encoder: str, tune: str, decay: float | None, width: int
+    fitted: PretrainedFit, encoder: str, tune: str, decay: float | None, width: int, length: int
 ) -> nn.Module:
-    """A pretrained encoder, from the tokens of a text to one token of the model.
+    """A pretrained encoder, from the tokens of a text to tokens of the model.
 
     Args:
         fitted: What :class:`~plait.Text` knows of it.
@@ -32,6 +34,7 @@ def pretrained_text(
         tune: ``"frozen"``, ``"last:k"``, ``"lora"`` or ``"full"``.
         decay: The share of the rate that a block takes of the one above it; None for the usual.
         width: Size of a token of the model.
+        length: How many tokens a text has at most.
 
     Returns:
         A :class:`Staged` encoder where a part of it stays as it is.
@@ -43,7 +46,7 @@ def pretrained_text(
     digest = None if weights_left_out() else fitted.digest
     share = decay_of(tune, decay, DECAY)
     if encoder.startswith(STATIC):
-        return _static(fitted, encoder, tune, digest, width)
+        return _static(fitted, encoder, tune, digest, width, length)
     net = hf_net(fitted.config, encoder, digest)
     pace = LORA_PACE if tune == "lora" else PACE
     reader = TextNet(net, int(net.config.pad_token_id or 0), pace, share)
@@ -54,20 +57,32 @@ def pretrained_text(
         adapt(net, encoder)
         return nn.Sequential(reader, pooled, last)
     if tune == "frozen":
-        return Staged(nn.Sequential(reader, pooled), last, _about(fitted, fitted.pooling))
+        about = _about(fitted, fitted.pooling)
+        return _frozen(nn.Sequential(reader, pooled), last, about, fitted, width, length)
     blocks = Blocks(cut_off(net, tune, encoder), PACE, share)
     tuned = nn.Sequential(blocks, pooled, last)
     return Staged(reader, tuned, _about(fitted, None))
 
 
 def _static(
-    fitted: PretrainedFit, encoder: str, tune: str, digest: str | None, width: int
+    fitted: PretrainedFit, encoder: str, tune: str, digest: str | None, width: int, length: int
 ) -> nn.Module:
     reader = static_net(fitted.config, encoder, digest)
     pooled, last = Pooled("mean"), Projection(reader.rows.embedding_dim, width)
     if tune == "full":
         return nn.Sequential(reader, pooled, last)
-    return Staged(nn.Sequential(reader, pooled), last, json.dumps({"config": fitted.config}))
+    about = json.dumps({"config": fitted.config})
+    return _frozen(nn.Sequential(reader, pooled), last, about, fitted, width, length)
+
+
+def _frozen(
+    still: nn.Module, last: nn.Module, about: str, fitted: PretrainedFit, width: int, length: int
+) -> Staged:
+    if not fitted.tokens:
+        return Staged(still, last, about)
+    ordered = fitted.rows >= MANY
+    reader = TextReader(fitted.tokens, width, length, ordered=ordered)
+    return StagedText(still, last, about, reader)
 
 
 def _about(fitted: PretrainedFit, pooling: str | None) -> str:

@@ -13,13 +13,15 @@ PACE, LORA_PACE = 0.025, 1.0
 """Of the usual rate for what starts from nothing: 5e-5 for pretrained weights, 2e-3 for LoRA."""
 
 
-def check_options(tune: str | None, decay: float | None, encoder: str, column: str) -> None:
+def check_options(
+    tune: str | None, decay: float | None, encoder: str, column: str, reader: bool | None = None
+) -> None:
     """Refuse options of pretrained encoders for one that starts from nothing.
 
     Raises:
         ConfigError: If one of them is given.
     """
-    for name, given in (("tune", tune), ("layer_decay", decay)):
+    for name, given in (("tune", tune), ("layer_decay", decay), ("reader", reader)):
         if given is not None:
             raise ConfigError(
                 f"`{name}` should be left out for the encoder {encoder!r} of {column!r}: it "

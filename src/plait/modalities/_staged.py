@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +41,9 @@ class Staged(nn.Module):
         >>> staged(Kept(torch.tensor([6]), there)).values.tolist()
         [6]
     """
+
+    SOURCE: ClassVar[bool] = False
+    """Whether it reads the cells, too, beside what the still part made of them."""
 
     def __init__(self, still: nn.Module, tuned: nn.Module, about: str = "") -> None:
         super().__init__()

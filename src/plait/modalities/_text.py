@@ -1,16 +1,13 @@
 """Text."""
 
-from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-import pyarrow as pa
 import torch
 from pydantic import Field, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from torch import nn
 
 from plait._errors import ConfigError, DataError
@@ -26,14 +23,14 @@ from ._static_folder import STATIC, StaticFolder
 from ._static_net import static_fit
 from ._text_encoder import TextEncoder
 from ._text_fit import TextFit
-from ._text_runs import frequent
+from ._text_reader import MANY
+from ._text_runs import common, frequent
 from ._text_shortcut import TextShortcut, rarities
+from ._text_tokens import UNKNOWN_ID, chunks, trained
 from ._tokenizer import tokenizer_of
 
-CHUNK = 10_000
 LONG = 16
 FORGET = 0.1
-UNKNOWN, UNKNOWN_ID = "[UNK]", 1
 Share = Annotated[float, Field(ge=0, lt=1)]
 Pretrained = Annotated[str, Field(pattern=rf"^({PREFIX}|{STATIC}).")]
 
@@ -65,6 +62,8 @@ class Text(Modality):
             know ``"frozen"`` and ``"full"``.
         layer_decay: With ``"full"`` and ``"last:k"``, the share of the learning rate that a block
             of a pretrained encoder takes of the one above it; left out, 0.95.
+        reader: Whether an encoder that starts from nothing reads the tokens beside a frozen one;
+            left out, it does. Only for ``"frozen"``.
         vocabulary: How many different tokens there may be, padding and the unknown one included.
         longest: How many tokens a run of the shortcut has at most; 0 leaves the shortcut out.
         least: In how many texts a run has to occur to be known.
@@ -92,6 +91,7 @@ class Text(Modality):
     max_length: PositiveInt = 128
     tune: Tune | None = None
     layer_decay: Decay | None = None
+    reader: bool | None = None
     vocabulary: Annotated[int, Field(ge=2)] = 16_000
     longest: NonNegativeInt = 2
     least: PositiveInt = 2
@@ -101,12 +101,12 @@ class Text(Modality):
     # The base has it by class; of texts it depends on how much is trained.
     @property
     def SEEN(self) -> int | None:  # noqa: N802  # ty: ignore[incompatible-property-override]
-        """60,000 rows; beside a frozen encoder, where the shortcut alone learns by heart, 90,000.
+        """60,000 rows; where the shortcut alone stands beside a frozen encoder, 90,000.
 
-        A frozen encoder without the shortcut has nothing that learns much by heart.
+        A frozen encoder without reader and shortcut has nothing that learns much by heart.
         """
         pretrained = self.encoder.startswith((PREFIX, STATIC))
-        if pretrained and self.tune in (None, "frozen"):
+        if pretrained and self.tune in (None, "frozen") and self.reader is False:
             return 90_000 if self.longest else None
         return 60_000
 
@@ -122,8 +122,8 @@ class Text(Modality):
         known = len(cells) - cells.null_count
         if self.encoder.startswith((PREFIX, STATIC)):
             return replace(self, fitted=self._pretrained())._with_runs(table, known)
-        check_options(self.tune, self.layer_decay, self.encoder, column)
-        tokenizer = _trained(cells, self.vocabulary)
+        check_options(self.tune, self.layer_decay, self.encoder, column, self.reader)
+        tokenizer = trained(cells, self.vocabulary)
         fitted = TextFit(tokenizer.to_str(), tokenizer.get_vocab_size())
         return replace(self, fitted=fitted)._with_runs(table, known)
 
@@ -135,6 +135,8 @@ class Text(Modality):
         told = replace(self.fitted, rows=rows, buckets=buckets, counts=counts)
         if isinstance(told, TextFit):
             told = replace(told, length=len(cells.values) / rows)
+        elif self.reader is not False and self.tune in (None, "frozen"):
+            told = replace(told, tokens=common(cells, self.least))
         return replace(self, fitted=told)
 
     def _pretrained(self) -> PretrainedFit:
@@ -147,6 +149,11 @@ class Text(Modality):
                 )
         tune = self.tune or "frozen"
         decay_of(tune, self.layer_decay, 1.0)
+        if self.reader is not None and tune != "frozen":
+            raise ConfigError(
+                f"`reader` should be left out for `tune={tune!r}`: it stands beside a frozen "
+                f"encoder only. Got {self.reader!r}. Leave it out, or take 'frozen'."
+            )
         if self.encoder.startswith(STATIC):
             return static_fit(self.encoder, tune)
         return PretrainedFit.of(self.encoder, self.max_length, tune)
@@ -161,7 +168,7 @@ class Text(Modality):
         before, after = frame(tokenizer) if isinstance(self.fitted, PretrainedFit) else ([], [])
         room = self.max_length - len(before) - len(after)
         values, lengths, cut = [], [], 0
-        for chunk in _chunks(cells):
+        for chunk in chunks(cells):
             for encoding in tokenizer.encode_batch_fast(chunk, add_special_tokens=False):
                 ids = encoding.ids
                 cut += len(ids) > room
@@ -207,9 +214,11 @@ class Text(Modality):
             raise self.unfitted()
         if isinstance(self.fitted, PretrainedFit):
             tune = self.tune or "frozen"
-            return pretrained_text(self.fitted, self.encoder, tune, self.layer_decay, width)
+            return pretrained_text(
+                self.fitted, self.encoder, tune, self.layer_decay, width, self.max_length
+            )
         ordered = self.encoder == "transformer" or (
-            self.encoder == "scratch" and self.fitted.rows >= 100_000
+            self.encoder == "scratch" and self.fitted.rows >= MANY
         )
         return TextEncoder(self.fitted.tokens, width, self.max_length, ordered=ordered)
 
@@ -225,24 +234,3 @@ class Text(Modality):
         return TextShortcut(
             self.fitted.buckets, rarity, outputs, longest=self.longest, dropout=dropout
         )
-
-
-def _chunks(cells: pa.Array) -> Iterator[list[str]]:
-    filled = cells.fill_null("")
-    for start in range(0, len(filled), CHUNK):
-        yield filled.slice(start, CHUNK).to_pylist()
-
-
-def _trained(cells: pa.Array, vocabulary: int) -> Tokenizer:
-    tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN))
-    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary,
-        min_frequency=2,
-        limit_alphabet=max(vocabulary - 2, 0),
-        special_tokens=["[PAD]", UNKNOWN],
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(_chunks(cells), trainer)
-    return tokenizer

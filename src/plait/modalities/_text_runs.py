@@ -33,3 +33,27 @@ def frequent(cells: Ragged, longest: int, least: int) -> tuple[tuple[int, ...], 
         counts += document_counts(ngrams(batch.values, batch.mask, longest))
     often = (counts >= least).nonzero()[:, 0]
     return tuple(often.tolist()), tuple(counts[often].tolist())
+
+
+def common(cells: Ragged, least: int) -> tuple[int, ...]:
+    """The tokens that enough texts have, in their order.
+
+    Args:
+        cells: The tokens of the training texts.
+        least: In how many texts a token has to occur.
+
+    Example:
+        >>> tokens, bounds = torch.tensor([5, 6, 5, 7, 7]), torch.tensor([0, 2, 5])
+        >>> common(Ragged(tokens, bounds, torch.ones(2).bool()), 2)
+        (5,)
+    """
+    if not len(cells.values):
+        return ()
+    most = int(cells.values.max()) + 1
+    counts: Tensor = torch.zeros(most, dtype=torch.int64)
+    for start in range(0, len(cells), SOME):
+        some = cells.slice(start, min(start + SOME, len(cells)))
+        row = torch.arange(len(some)).repeat_interleave(some.lengths)
+        once = (row * most + some.values).unique()
+        counts += torch.bincount(once % most, minlength=most)
+    return tuple((counts >= least).nonzero()[:, 0].tolist())

@@ -14,7 +14,7 @@ from plait.schema import Schema
 
 from ._state import state_of, touched_since
 
-FORMAT, VERSION = "plait pack", 2
+FORMAT, VERSION = "plait pack", 3
 MANIFEST, FILES = "pack.json", "files.json"
 
 

@@ -75,8 +75,8 @@ def keep(
         items = cells.cells if isinstance(cells, Bagged) else cells
         if isinstance(each, Staged) and isinstance(items, Masked | Ragged) and len(items):
             found, told = _kept(each, items, name, cache, device, on_rows, most)
-            # What an encoder makes of words no longer says which: a shortcut reads them itself.
-            if isinstance(found, Repeated) and name in model.short:
+            # What an encoder makes of words no longer says which: some read them themselves.
+            if isinstance(found, Repeated) and (name in model.short or each.SOURCE):
                 found = replace(found, source=items)
             items = found
             inputs[name] = Bagged(items, cells.offsets) if isinstance(cells, Bagged) else items

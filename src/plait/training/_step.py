@@ -101,7 +101,7 @@ def train_step(
     shown = counts_of(batch, modality.views) if modality else {}
     parts = _parts(batch, accumulate)
     totals = None
-    if len(parts) > 1 and balancer.needs == "losses" and not modality:
+    if len(parts) > 1 and balancer.needs == "losses" and not balancer.steady and not modality:
         totals = _totals(schema, model, parts, counts, device, half)
     for place, part in enumerate(parts):
         moved = part.to(device, non_blocking=True)
@@ -145,6 +145,7 @@ def _balanced(
         micro=(place, parts),
         exact=parts > 1 and balancer.needs != "losses",
         totals=totals,
+        check=False,  # losses that are not finite are refused before the optimizer steps
     )
 
 
