@@ -1,6 +1,6 @@
 """From losses to gradients, and from gradients to ``.grad``."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -167,7 +167,7 @@ def _fits(leaf: Tensor, grad: Tensor, apart: bool, taken: set[int]) -> bool:
 
 
 @contextmanager
-def retained(graph: Graph) -> Iterator[None]:
+def retained(graph: Graph) -> Generator[None]:
     """Let a compiled part of the graph be run backward more than once."""
     if not graph.compiled:
         yield
