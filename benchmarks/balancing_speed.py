@@ -3,6 +3,7 @@
 python -m benchmarks.balancing_speed [--net mlp cnn transformer] [--tasks 2 4 8 16] [--rounds 9]
     [--device cpu] [--only WORD]
 python -m benchmarks.balancing_speed --solvers
+python -m benchmarks.balancing_speed --table results.jsonl
 
 One process, one thread; the contestants take turns round by round, and each figure is the median
 over rounds of the ratio to the plain step of the same round (processor time on a processor). With
@@ -18,6 +19,7 @@ import sys
 import time
 import types
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -206,6 +208,26 @@ def race(name: str, tasks: int, rounds: int, device: str, only: str) -> list[dic
     ]  # fmt: skip
 
 
+def table(path: Path) -> None:
+    """Print what was measured as a table: a row for each contestant, a column for each net."""
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    columns = list(dict.fromkeys((line["tasks"], line["net"]) for line in lines))
+    columns.sort()
+    print("| | " + " | ".join(f"{net}, {tasks}" for tasks, net in columns) + " |")
+    print("| --- " * (len(columns) + 1) + "|")
+    for who in dict.fromkeys(line["who"] for line in lines):
+        found = {(line["tasks"], line["net"]): line for line in lines if line["who"] == who}
+        cells = [
+            f"{line['ratio']:.2f} ({line['low']:.2f} to {line['high']:.2f})"
+            if "ratio" in (line := found.get(column, {}))
+            else "fails"
+            if "failed" in line
+            else ""
+            for column in columns
+        ]
+        print(f"| {who} | " + " | ".join(cells) + " |")
+
+
 def solvers() -> None:
     """Milliseconds of each rule alone, on Gramians of random gradients."""
     for tasks in (2, 4, 8, 16):
@@ -237,8 +259,12 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--only", default="", help="part of the names of those who take part")
     parser.add_argument("--solvers", action="store_true")
+    parser.add_argument("--table", type=Path, help="lines that were measured")
     given = parser.parse_args()
     torch.set_num_threads(1)
+    if given.table:
+        table(given.table)
+        return
     if given.solvers:
         solvers()
         return
