@@ -636,5 +636,5 @@ def test_each_process_has_a_finite_loss():
 
 def backward_in_two(losses, counts=None):
     ranks = Ranks("sketch", 2)
-    none = {"parts": 1, "totals": None, "scaler": None}
+    none = {"parts": 1, "totals": None, "scaler": None, "check": True}
     return Call.of(losses, Sum(["a", "b"]), ranks=ranks, counts=counts, **none)
