@@ -46,7 +46,7 @@ def test_gates_are_where_heads_begin():
     features = net.trunk(net.x).tanh()
     graph = Graph.of([net.a(features).mean(), net.b(features).mean()])
     assert sorted(task for _, _, task in graph.gates) == [0, 1]
-    ((node, number),) = graph.cut()
+    ((node, number),) = graph.cut
     assert (node, number) == (features.grad_fn, 0)
 
 
@@ -58,7 +58,7 @@ def test_losses_that_are_made_of_the_same():
     graph = Graph.of([one, other])
     assert graph.gates == []
     assert names(net, graph.shared) == {"trunk.weight", "trunk.bias", "a.weight", "a.bias"}
-    assert len(graph.cut()) == 2
+    assert len(graph.cut) == 2
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_where_there_is_no_cut(why):
     else:
         losses = [net.a(features).mean(), net.b(features).mean() + net.a(features).mean(),
                   net.lost(net.x).mean() + features.mean()]  # fmt: skip
-    assert Graph.of(losses).cut() is None
+    assert Graph.of(losses).cut is None
 
 
 def test_what_lies_above_and_behind():

@@ -32,7 +32,8 @@ def ball(
         radius: How far ``z`` goes: the root of ``z @ matrix @ z``.
     """
     size = len(matrix)
-    matrix = matrix + RIDGE * torch.eye(size, dtype=matrix.dtype, device=matrix.device)
+    eye = torch.eye(size, dtype=matrix.dtype, device=matrix.device)
+    matrix = torch.add(matrix, eye, alpha=RIDGE)
     there = inverse > 0
     safe = torch.where(there, inverse, 1.0)
     # Below the first bar nothing has to be done; just above it, one task is lifted alone.
@@ -48,15 +49,14 @@ def ball(
     sides = torch.stack([inverse, along], 1)
     here = matrix.device.type == "cpu"
     for _ in range(40 * size + 40 if here else 4 * size + 30):
-        both = basic[:, None] & basic
-        whole = torch.where(both, matrix, torch.diag((~basic).to(matrix.dtype)))
-        up, down = torch.linalg.solve_ex(whole, torch.where(basic[:, None], sides, 0.0))[0].unbind(
-            1
-        )
+        standing = basic[:, None]
+        whole = torch.where(standing & basic, matrix, eye)
+        both = torch.linalg.solve_ex(whole, torch.where(standing, sides, 0.0))[0]
+        up, down = both.unbind(1)
         z = bar * up - down
-        gap = matrix @ z + along - bar * inverse
+        gap = torch.addmv(along, matrix, z) - bar * inverse
         reach = SLACK * (1 + z.abs().amax())
-        wrong = there & torch.where(basic, z < -reach, gap < -reach)
+        wrong = there & (torch.where(basic, z, gap) < -reach)
         count = wrong.sum().to(least)
         if not here or bool(count == 0):
             square = z @ matrix @ z

@@ -66,36 +66,36 @@ class Call:
                     f"{lacking}. Add these, or leave `{option}` out."
                 )
         mine, stacked = _finite(losses, balancer, totals, check)
-        values = stacked.detach()
+        values, names = stacked.detach(), tuple(mine)
         if ranks.how and not mine:
             raise ConfigError(
                 f"Each process should have a finite loss in each step, for {name}. This one has "
                 f"none of {list(balancer.tasks)}, and the others would wait for it. Give a loss of "
                 "zero that depends on the same outputs."
             )
-        together = dict(zip(mine, values.unbind(), strict=True))
         factors: dict[str, Tensor] = {}
         if ranks.how:
             together, factors = ranks.agree(balancer.tasks, mine, counts)
-            values = torch.stack(list(together.values()))
-        if totals is not None and together:
-            values = torch.stack([totals[name].detach().reshape(()) for name in together])
-        home, device = balancer.held.device, values.device
-        exact = torch.float32 if device.type == "mps" else torch.float64
-        one = torch.ones((), device=device)
-        scale = None if scaler is None else scaler.scale(one)
-        every = (one if scale is None else scale).to(exact) / parts
-        places = [balancer.tasks.index(name) for name in together]
-        step = Step(
-            losses=values.to(home, torch.float64),
-            index=torch.tensor(places, dtype=torch.int64, device=home),
-        )
-        kinds = {loss.dtype: every.to(loss.dtype) for loss in mine.values()}
-        seeds = [
-            every * factors[name] if name in factors else kinds[loss.dtype]
-            for name, loss in mine.items()
-        ]
-        return cls(balancer, tuple(together), mine, seeds, step, scale, ranks, stacked)
+            names, values = tuple(together), torch.stack(list(together.values()))
+        if totals is not None and names:
+            values = torch.stack([totals[name].detach().reshape(()) for name in names])
+        device, kept = values.device, balancer.work.constant
+        scale = None if scaler is None else scaler.scale(torch.ones((), device=device))
+        places = tuple(balancer.tasks.index(name) for name in names)
+        index = kept(places, balancer.held.device, torch.int64)
+        step = Step(values.to(index.device, torch.float64), index)
+        if scale is None and not factors:
+            seeds = [kept(1 / parts, device, loss.dtype) for loss in mine.values()]
+        else:
+            exact = torch.float32 if device.type == "mps" else torch.float64
+            every = kept(1.0, device, exact) if scale is None else scale.to(exact)
+            every = every / parts
+            kinds = {loss.dtype: every.to(loss.dtype) for loss in mine.values()}
+            seeds = [
+                every * factors[name] if name in factors else kinds[loss.dtype]
+                for name, loss in mine.items()
+            ]
+        return cls(balancer, names, mine, seeds, step, scale, ranks, stacked)
 
     @property
     def places(self) -> list[int]:

@@ -22,7 +22,7 @@ class Either:
             ConfigError: If nothing is shared.
         """
         graph = Graph.of(list(call.losses.values()))
-        clean = len(call.losses) == len(call.names) and bool(graph.cut())
+        clean = len(call.losses) == len(call.names) and bool(graph.cut)
         if call.ranks.how:
             if len(call.losses) == len(call.balancer.tasks):
                 # What is shared, for a later step in which a label is lacking here.

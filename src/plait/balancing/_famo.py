@@ -168,11 +168,11 @@ class FAMO(Balancer):
         index = self._index(both)
         logits, moves = self.logits[index], self.moves[index] + 1
         fall, shares = self.before[index] - logs, logits.softmax(0)
-        grad = shares * (fall - shares @ fall) + self.gamma * logits
+        grad = (fall - shares @ fall).mul_(shares).add_(logits, alpha=self.gamma)
         first = self.first[index].lerp(grad, 1 - FIRST)
-        second = SECOND * self.second[index] + (1 - SECOND) * grad.square()
-        size = (second / (1 - SECOND**moves)).sqrt() + ADAM
-        self.logits[index] = logits - self.lr * first / (1 - FIRST**moves) / size
+        second = (self.second[index] * SECOND).addcmul_(grad, grad, value=1 - SECOND)
+        size = (second / (1 - SECOND**moves)).sqrt_().add_(ADAM).mul_(1 - FIRST**moves)
+        self.logits[index] = torch.addcdiv(logits, first, size, value=-self.lr)
         self.first[index], self.second[index], self.moves[index] = first, second, moves
 
     def _index(self, there: Sequence[int]) -> slice | Tensor:

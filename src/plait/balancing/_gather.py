@@ -73,7 +73,7 @@ def finish(call: Call, window: Window, every: int = 1) -> tuple[tuple[str, ...],
             f"is reached by two of the losses {list(names)}: add them up instead, with `Sum`."
         )
     numbers = sum(count(leaf) for leaf in shared)
-    table = window.rows(rule.work.room(len(names), numbers, shared[0], precision(shared)))
+    table = window.rows(rule.work.room(len(names), 0, numbers, shared[0], precision(shared)))
     gramian = (table @ table.T).double()
     if whole.new or (rule.due() and rule.steps % every == 0):
         weights, step = whole.solve(gramian, table)

@@ -56,37 +56,41 @@ class GradDrop(GradientBalancer):
         super().__init__(tasks, at=at)
         self.leak = number("GradDrop", "leak", leak, 0.0, 1.0)
         self.seed = whole("GradDrop", "seed", seed, 0)
+        self.found: tuple[Tensor, Tensor] | None = None
+        """Gradients and what is kept of them, between :meth:`weights` and :meth:`direction`."""
 
     def weights(self, step: Step) -> Float[Tensor, " present"]:
         """The share of each task's gradient that is kept; 1 for one of zero."""
         assert step.rows is not None
-        above = self._above(step.rows)
+        rows = step.rows
+        lots = self._lots(rows)
+        plain, masses, room = rows.sum(0), torch.zeros_like(lots), torch.empty_like(lots)
+        lengths = []
         # One row at a time: the gradients of all tasks may be most of the memory.
-        masses = torch.stack([row.abs().sum(dtype=torch.float64) for row in step.rows])
-        kept = torch.stack(
-            [(row.abs() * ((row > 0) == above)).sum(dtype=torch.float64) for row in step.rows]
-        )
-        share = torch.where(masses > 0, kept / torch.where(masses > 0, masses, 1.0), 1.0)
+        for row in rows:
+            masses += torch.abs(row, out=room)
+            lengths.append(room.sum(dtype=torch.float64))
+        # Of a row's numbers those of the sign that is kept: half of its length and of this product.
+        above = lots.mul_(2).mul_(masses) < masses + plain
+        signs = torch.where(above, 1.0, -1.0).to(rows)
+        whole, product = torch.stack(lengths), (rows @ signs).double()
+        kept = ((whole + product) / 2).clamp(min=0)
+        share = torch.where(whole > 0, kept / torch.where(whole > 0, whole, 1.0), 1.0)
+        found = torch.addcmul(plain, masses, signs).div_(2)
+        self.found = rows, self.leak * plain + (1 - self.leak) * found if self.leak else found
         return (self.leak + (1 - self.leak) * share).to(step.losses)
 
     def direction(self, step: Step) -> Float[Tensor, " numbers"] | None:
         """The sum of what is kept; None where gradients are not known."""
         if step.rows is None:
             return None
-        above = self._above(step.rows)
-        plain = step.rows.sum(0)
-        masses = torch.zeros_like(plain)
-        for row in step.rows:
-            masses += row.abs()
-        kept = torch.where(above, masses + plain, plain - masses) / 2
-        return self.leak * plain + (1 - self.leak) * kept
+        if self.found is None or self.found[0] is not step.rows:
+            self.weights(step)
+        kept, self.found = self.found, None
+        return None if kept is None else kept[1]
 
-    def _above(self, rows: Float[Tensor, "present numbers"]) -> Tensor:
-        """Whether what is above zero is kept; the same for a step however often it is asked."""
+    def _lots(self, rows: Float[Tensor, "present numbers"]) -> Float[Tensor, " numbers"]:
+        """A number between 0 and 1 for each weight, by seed and step."""
         mixed = (self.seed * 2_654_435_761 + self.steps) % 2**32
         source = torch.Generator(rows.device).manual_seed(mixed)
-        lots = torch.rand(rows.shape[1], generator=source, dtype=rows.dtype, device=rows.device)
-        plain, masses = rows.sum(0), torch.zeros_like(rows[0])
-        for row in rows:
-            masses += row.abs()
-        return lots * 2 * masses < masses + plain
+        return torch.rand(rows.shape[1], generator=source, dtype=rows.dtype, device=rows.device)

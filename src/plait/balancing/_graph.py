@@ -97,6 +97,7 @@ class Graph:
             if edge is not None and many(self.tasks[edge[0]])
         ]
 
+    @cached_property
     def cut(self) -> list[Edge] | None:
         """Where all heads begin: the edges from which all that is shared lies behind.
 
@@ -113,10 +114,7 @@ class Graph:
             if edge[0] in self.leaves:
                 return None
             found[edge] = None
-        inside = {
-            edge[0] for node in self.nodes if self.tasks[node] == every for edge in self.next(node)
-        }
-        return None if any(node in inside for node, _ in found) else list(found)
+        return None if self.nested(list(found)) else list(found)
 
     def nested(self, edges: Sequence[Edge]) -> bool:
         """Whether one of some edges lies behind another."""

@@ -1,18 +1,17 @@
 """Where heads begin, and the gradients there."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
-from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
 
 from plait._errors import ConfigError
 
 from ._grads import retained
 from ._graph import Edge, Graph, many, through
-from ._numbers import line
+from ._tables import Tables
 
 
 def beginning(
@@ -35,7 +34,7 @@ def beginning(
         ConfigError: If heads do not begin there, or not in one place.
     """
     if tensors is None:
-        found = graph.cut() if whole else None
+        found = graph.cut if whole else None
         if not found:
             raise ConfigError(
                 f"There should be one place where the heads of {list(names)} begin, for "
@@ -74,43 +73,88 @@ def at_edges(
     graph: Graph,
     losses: Sequence[Tensor],
     seeds: Sequence[Tensor],
-    ends: Sequence[GradientEdge],
+    edges: Sequence[Edge],
     own: Sequence[Sequence[Tensor]],
-) -> tuple[list[Sequence[Tensor | None]], list[Sequence[Tensor]]]:
+    tables: Tables,
+) -> list[Sequence[Tensor]]:
     """The gradients of each loss where heads begin, and of its own weights; the graph stays.
 
     Args:
         graph: The graph of the losses.
         losses: The losses.
         seeds: What each is multiplied by.
-        ends: Where heads begin.
+        edges: Where heads begin.
         own: The weights of each head.
+        tables: Where the former go.
+
+    Returns:
+        The latter.
     """
-    parts, private = [], []
+    begun = [
+        seed.to(loss.device, loss.dtype).expand_as(loss)
+        for seed, loss in zip(seeds, losses, strict=True)
+    ]
     with retained(graph):
-        for task, loss in enumerate(losses):
-            seed = seeds[task].to(loss.device, loss.dtype).expand_as(loss)
-            wanted: Any = [*ends, *own[task]]  # edges and tensors, which torch types apart
-            grads = torch.autograd.grad(loss, wanted, seed, retain_graph=True, allow_unused=True)
-            parts.append(grads[: len(ends)])
-            private.append(grads[len(ends) :])
-    return parts, private
+        # Heads that meet nowhere before the edges can run together.
+        apart = graph.cut is not None and set(graph.cut) == set(edges)
+        return (_together if apart else _in_turn)(graph, losses, begun, edges, own, tables)
 
 
-def flat(parts: Sequence[Sequence[Tensor | None]]) -> Float[Tensor, "tasks numbers"]:
-    """The gradients of each loss as one row; where it does not reach, zeros."""
-    likes = [
-        next((grad for grad in some if grad is not None), None) for some in zip(*parts, strict=True)
-    ]
-    rows = [
-        torch.cat(
-            [
-                line(like.new_zeros(like.shape) if grad is None else grad)
-                for grad, like in zip(some, likes, strict=True)
-                if like is not None
-            ]
-        )
-        for some in parts
-    ]
-    found = torch.stack(rows)
-    return found if found.dtype in (torch.float32, torch.float64) else found.float()
+def _in_turn(
+    graph: Graph,
+    losses: Sequence[Tensor],
+    begun: Sequence[Tensor],
+    edges: Sequence[Edge],
+    own: Sequence[Sequence[Tensor]],
+    tables: Tables,
+) -> list[Sequence[Tensor]]:
+    """A backward pass for each head."""
+    private = []
+    ends = [GradientEdge(node, number) for node, number in edges]
+    for task, loss in enumerate(losses):
+        wanted: Any = [*ends, *own[task]]  # edges and tensors, which torch types apart
+        grads = torch.autograd.grad(loss, wanted, begun[task], retain_graph=True, allow_unused=True)
+        for edge, grad in enumerate(grads[: len(ends)]):
+            if grad is not None:
+                tables.take(task, edge, grad)
+        private.append(grads[len(ends) :])
+    return private
+
+
+def _together(
+    graph: Graph,
+    losses: Sequence[Tensor],
+    begun: Sequence[Tensor],
+    edges: Sequence[Edge],
+    own: Sequence[Sequence[Tensor]],
+    tables: Tables,
+) -> list[Sequence[Tensor]]:
+    """One backward pass of all heads: what each hands on is seen where it does."""
+    columns = {edge: column for column, edge in enumerate(edges)}
+    gates: dict[Node, tuple[int, list[tuple[int, int]]]] = {}
+    for node, number, task in graph.gates:
+        edge = graph.children[node][number]
+        assert edge is not None, "a gate leads somewhere"
+        gates.setdefault(node, (task, []))[1].append((number, columns[edge]))
+    for task, edge in enumerate(graph.roots):
+        if edge in columns:
+            tables.take(task, columns[edge], begun[task])
+
+    def seen_by(task: int, some: Sequence[tuple[int, int]]) -> Callable[[tuple, tuple], None]:
+        def seen(inputs: tuple, outputs: tuple) -> None:
+            for number, column in some:
+                if inputs[number] is not None:
+                    tables.take(task, column, inputs[number])
+
+        return seen
+
+    handles = [node.register_hook(seen_by(*some)) for node, some in gates.items()]
+    wanted: Any = [GradientEdge(node, number) for node, number in edges]
+    wanted += [leaf for some in own for leaf in some]
+    try:
+        grads = torch.autograd.grad(losses, wanted, begun, retain_graph=True, allow_unused=True)
+    finally:
+        for handle in handles:
+            handle.remove()
+    leaves = iter(grads[len(edges) :])
+    return [[next(leaves) for _ in some] for some in own]

@@ -2,20 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.autograd.graph import GradientEdge
 
 from plait._errors import ConfigError
 
 from ._grads import rows
 from ._graph import Graph
-from ._heads import at_edges, beginning, flat
+from ._heads import at_edges, beginning
 from ._numbers import count, precision
 from ._ranks import COLUMNS, sketch
+from ._tables import Tables
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,12 @@ class Look:
         seeds = [loss.new_ones(()) for loss in all_of_them]
         numbers = torch.stack([loss.detach().reshape(()).double() for loss in all_of_them])
         known, nothing = tuple(losses), [[] for _ in losses]
-        if at == "features" or (at == "auto" and graph.cut()):
+        if at == "features" or (at == "auto" and graph.cut):
             edges = beginning(graph, features, known, owner)
-            ends = [GradientEdge(node, number) for node, number in edges]
-            table = flat(at_edges(graph, all_of_them, seeds, ends, nothing)[0])
-            return cls(known, numbers, _gramian(table), "features")
+            tables = Tables(range(len(known)), partial(_room, len(known)))
+            at_edges(graph, all_of_them, seeds, edges, nothing, tables)
+            tables.done()
+            return cls(known, numbers, tables.gramian, "features")
         targets = list(over or graph.shared)
         if not targets:
             raise ConfigError(
@@ -77,12 +79,16 @@ class Look:
                 f"reached by two of the losses {list(known)}: there is nothing to balance."
             )
         width, kind = sum(count(leaf) for leaf in targets), precision(targets)
-        table = torch.empty(len(known), width, dtype=kind, device=targets[0].device)
+        table = _room(len(known), 0, width, targets[0], kind)
         rows(all_of_them, seeds, graph, targets, nothing, list(table), keep=True)
         kept = table if width <= COLUMNS else sketch(table, 0)
         return cls(
             known, numbers, _gramian(table), "shared", tuple(map(id, targets)), kept.double()
         )
+
+
+def _room(tasks: int, place: int, numbers: int, like: Tensor, kind: torch.dtype) -> Tensor:
+    return torch.empty(tasks, numbers, dtype=kind, device=like.device)
 
 
 def _gramian(table: Tensor) -> Tensor:

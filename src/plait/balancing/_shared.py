@@ -46,7 +46,7 @@ class Shared:
             return weights, gramian
         again = call.ranks.how is not None or self.over is not None
         numbers = sum(count(leaf) for leaf in targets)
-        table = call.balancer.work.room(len(call.names), numbers, targets[0], precision(targets))
+        table = call.balancer.work.room(len(call.names), 0, numbers, targets[0], precision(targets))
         out = table if len(losses) == len(call.names) else table.zero_()
         mine = [out[place] for place in call.local]
         own = [[] if again else graph.own(task) for task in range(len(losses))]
@@ -121,7 +121,9 @@ def spread(
     if call.balancer.needs == "losses":
         all_of_them = len(call.losses) == len(call.names)
         mine = weights if all_of_them else weights[call.local]
-        seed = torch.stack(list(call.seeds)) * mine.to(call.seeds[0].device)
+        first = call.seeds[0]
+        alike = all(seed is first for seed in call.seeds)
+        seed = (first if alike else torch.stack(list(call.seeds))) * mine.to(first.device)
         torch.autograd.backward(call.stacked, seed.to(call.stacked))
         return
     losses, shares = list(call.losses.values()), call.mine(weights)
