@@ -1,6 +1,7 @@
 """Every balancer on two real problems, beside single-task nets and a tuned weighted sum.
 
 python -m benchmarks.balancing_sets census pairs --data FOLDER [--only NAME ...] [--seed 0 1 2]
+    [--epochs 3]
 
 `pairs`: garments and digits laid over each other (Multi-Fashion+MNIST), 12,000 training pairs, a
 small LeNet; the score of a task is its accuracy. `census`: income and never having married from
@@ -14,7 +15,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -229,12 +230,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--only", nargs="*")
     parser.add_argument("--seed", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--epochs", type=int, help="in place of 3")
     given = parser.parse_args()
     torch.set_num_threads(1)
     known = catalogue(balancing, Balancer)
     plain = sorted(name for name, kind in known.items() if not issubclass(kind, Wrapper))
     for name in given.sets:
         problem = {"census": census, "pairs": pairs}[name](given.data)
+        problem = replace(problem, epochs=given.epochs or problem.epochs)
         rate = 1e-3
         if not given.only:
             for how, (weights, best) in tuned(problem, name).items():

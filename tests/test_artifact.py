@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 
 import plait
 from plait import ArtifactError, ConfigError, Learner, Training, _artifact, load
-from plait._artifact import PARTS, _sealed
+from plait._artifact import PARTS
+from plait._durable import sealed
 from plait.fusion import Attention, Mean
 from plait.sharing import Bottom
 
@@ -59,7 +60,7 @@ def forged(folder: Path, part: str, content: bytes | str | object) -> None:
     (folder / part).write_bytes(data)
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     manifest["sha256"][part] = hashlib.sha256(data).hexdigest()
-    (folder / "manifest.json").write_text(_sealed(manifest), encoding="utf-8")
+    (folder / "manifest.json").write_text(sealed(manifest), encoding="utf-8")
 
 
 def read(folder: Path, part: str) -> dict:
@@ -124,8 +125,8 @@ def failing(monkeypatch, name: str, turn: int) -> None:
 STEPS = [
     ("save_file", 1),
     *(("_write", turn) for turn in (1, 2, 3, 4)),
-    *(("_digest", turn) for turn in (1, 4)),
-    *(("_sync", turn) for turn in (1, 5, 6)),
+    *(("digest", turn) for turn in (1, 4)),
+    *(("sync", turn) for turn in (1, 5, 6)),
     ("mkdir", 1),
     ("rename", 1),
 ]
@@ -245,7 +246,7 @@ def test_weights_that_are_no_safetensors_are_refused(model, content):
 
 def test_a_newer_format_is_told(model):
     manifest = read(model, "manifest.json")
-    (model / "manifest.json").write_text(_sealed({**manifest, "format": 2}))
+    (model / "manifest.json").write_text(sealed({**manifest, "format": 2}))
     with pytest.raises(ArtifactError, match=r"should be of format 1. Found 2. Load it with"):
         load(model)
 
@@ -253,7 +254,7 @@ def test_a_newer_format_is_told(model):
 @pytest.mark.parametrize("digests", [None, [], "x", {}, {"schema.json": 3}])
 def test_a_manifest_without_digests_vouches_for_nothing(model, digests):
     manifest = read(model, "manifest.json")
-    (model / "manifest.json").write_text(_sealed({**manifest, "sha256": digests}))
+    (model / "manifest.json").write_text(sealed({**manifest, "sha256": digests}))
     with pytest.raises(ArtifactError, match="SHA-256 differs"):
         load(model)
 

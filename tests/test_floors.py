@@ -13,13 +13,14 @@ LONGEST = 250
 
 # From the ground up. A room is a module or a package right below plait; one may stay unbuilt.
 FLOORS = [
-    {"_errors", "_words", "_catalogue", "_validate", "_yaml", "data"},
+    {"_errors", "_durable", "_words", "_catalogue", "_validate", "_yaml", "data"},
     {"modalities", "tasks", "fusion", "sharing", "balancing", "modality_balancing", "pretraining"},
     {"schema", "_rows"},
     {"_model", "_artifact"},
     {"training", "packing"},
     {
         "_absent",
+        "_begun",
         "_cache",
         "_config",
         "_assemble",
@@ -46,7 +47,8 @@ NEIGHBORS = {
     "_artifact": {"_model"},
     "_answer": {"_absent"},
     "_assemble": {"_said"},
-    "_fit": {"_assemble", "_cache", "_config", "_guard", "_said"},
+    "_begun": {"_assemble", "_config", "_said"},
+    "_fit": {"_assemble", "_begun", "_cache", "_config", "_guard", "_said"},
     "_learner": {"_answer", "_assemble", "_config", "_evaluate", "_fit", "_said", "report"},
     "_load": {"_assemble", "_config", "_fit", "_learner"},
     "cli": {"serving"},

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         NotFittedError as NotFittedError,
         PlaitWarning as PlaitWarning,
         SchemaError as SchemaError,
+        Stopped as Stopped,
         UserError as UserError,
     )
     from ._learner import Learner as Learner
@@ -81,6 +82,7 @@ _NAMES = {
         "NotFittedError",
         "PlaitWarning",
         "SchemaError",
+        "Stopped",
         "UserError",
     ),
     "_learner": ("Learner",),

@@ -1,8 +1,6 @@
 """A model on disk: schema, choices, weights, and a manifest that vouches for them."""
 
-import hashlib
 import json
-import os
 import secrets
 import shutil
 from collections.abc import Iterable, Mapping
@@ -13,13 +11,15 @@ from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
+from ._durable import apart, digest, sealed, sync
 from ._errors import ArtifactError
 from .schema import Schema
 
 FORMAT = 1
 PARTS = ("schema.json", "config.json", "weights.safetensors", "log.jsonl")
+CHECKPOINTS = "checkpoints"
 LARGEST_JSON = 256 * 2**20
 
 
@@ -50,7 +50,7 @@ def save(
     """
     target = Path(path).expanduser().absolute()
     check_free(target, overwrite)
-    weights = _apart(model)
+    weights = apart(model.state_dict().items())
     draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -59,13 +59,16 @@ def save(
         _write(draft / "schema.json", json.dumps(schema.to_dict(), indent=1, ensure_ascii=False))
         _write(draft / "config.json", json.dumps(config, indent=1, ensure_ascii=False))
         _write(draft / "log.jsonl", "".join(json.dumps(line) + "\n" for line in log))
-        files = {part: _digest(draft / part) for part in PARTS}
+        files = {part: digest(draft / part) for part in PARTS}
         manifest = {"format": FORMAT, "sha256": files, "versions": _versions()}
-        _write(draft / "manifest.json", _sealed(manifest))
+        _write(draft / "manifest.json", sealed(manifest))
         for part in draft.iterdir():
-            _sync(part)
-        _sync(draft)
-        _replace(draft, target)
+            sync(part)
+        sync(draft)
+        if unfinished(target):
+            _finish(draft, target)
+        else:
+            _replace(draft, target)
     except (OSError, SafetensorError) as error:
         size = sum(value.nbytes for value in weights.values())
         raise ArtifactError(
@@ -78,13 +81,21 @@ def save(
     return target
 
 
+def unfinished(target: Path) -> bool:
+    """Whether there is a run whose checkpoints are written, and whose model is not."""
+    if not (target / CHECKPOINTS).is_dir() or (target / "manifest.json").exists():
+        return False
+    names = {each.name for each in target.iterdir()}
+    return names <= {CHECKPOINTS, *PARTS}
+
+
 def check_free(target: Path, overwrite: bool) -> None:
     """Refuse a place where something stands that must not be replaced.
 
     Raises:
         ArtifactError: If there is such a thing.
     """
-    if not target.exists():
+    if not target.exists() or unfinished(target):
         return
     if not (target / "manifest.json").is_file():
         raise ArtifactError(
@@ -117,7 +128,7 @@ def load(
             f"{'manifest.json in it' if folder.is_dir() else 'such folder'}."
         )
     manifest = _read(folder / "manifest.json")
-    if _sealed(manifest) != (folder / "manifest.json").read_text(encoding="utf-8"):
+    if sealed(manifest) != (folder / "manifest.json").read_text(encoding="utf-8"):
         raise _changed("manifest.json", folder)
     if manifest.get("format") != FORMAT:
         raise ArtifactError(
@@ -128,7 +139,7 @@ def load(
     for part in PARTS:
         if not (folder / part).is_file():
             raise ArtifactError(f"{part!r} is missing in {str(folder)!r}. Copy the whole folder.")
-        if not isinstance(digests, dict) or _digest(folder / part) != digests.get(part):
+        if not isinstance(digests, dict) or digest(folder / part) != digests.get(part):
             raise _changed(part, folder)
     try:
         weights = load_file(folder / "weights.safetensors")
@@ -142,25 +153,6 @@ def load(
     except ValueError as error:
         raise ArtifactError(f"'schema.json' in {str(folder)!r} is no schema: {error}") from error
     return schema, _read(folder / "config.json"), weights
-
-
-def _apart(model: nn.Module) -> dict[str, Tensor]:
-    # A file of safetensors holds no two names for one tensor; tied weights are written twice.
-    apart: dict[str, Tensor] = {}
-    seen: set[int] = set()
-    for name, value in model.state_dict().items():
-        kept = value.contiguous().cpu()
-        place = kept.untyped_storage().data_ptr()
-        apart[name] = kept.clone() if place in seen else kept
-        seen.add(place)
-    return apart
-
-
-def _sealed(manifest: Mapping[str, Any]) -> str:
-    # The manifest vouches for the other files; its last line vouches for itself.
-    body = {name: value for name, value in manifest.items() if name != "seal"}
-    seal = hashlib.sha256(json.dumps(body).encode()).hexdigest()
-    return json.dumps({**body, "seal": seal}, indent=1)
 
 
 def _changed(part: str, folder: Path) -> ArtifactError:
@@ -190,19 +182,12 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    if os.name == "nt" and path.is_dir():  # Windows brings a folder to the disk by itself
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _finish(draft: Path, target: Path) -> None:
+    # The manifest comes last: before it the run goes on from its checkpoints, after it it is done.
+    for part in (*PARTS, "manifest.json"):
+        (draft / part).replace(target / part)
+    sync(target)
+    shutil.rmtree(target / CHECKPOINTS, ignore_errors=True)
 
 
 def _replace(draft: Path, target: Path) -> None:
@@ -218,6 +203,6 @@ def _replace(draft: Path, target: Path) -> None:
         old = None
         draft.rename(target)
     with suppress(OSError):  # the model is in place; not every file system can vouch for a folder
-        _sync(target.parent)
+        sync(target.parent)
     if old:
         shutil.rmtree(old, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 
 class UserError(ValueError):
@@ -43,6 +44,21 @@ class PlaitWarning(UserWarning):
 
 class NonFiniteError(ArithmeticError):
     """A loss or a gradient is NaN or infinite; no optimizer step was taken."""
+
+
+class Stopped(KeyboardInterrupt):
+    """A training was asked to end by a signal, and a checkpoint was written.
+
+    Args:
+        signal: The number of the signal.
+        steps: How many steps were done.
+        place: Where the checkpoint is; None if it could not be written.
+    """
+
+    def __init__(self, signal: int, steps: int, place: Path | None) -> None:
+        self.signal, self.steps, self.place = signal, steps, place
+        kept = f"a checkpoint is in {str(place)!r}" if place else "no checkpoint could be written"
+        super().__init__(f"Stopped by signal {signal} after {steps:,} steps: {kept}.")
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

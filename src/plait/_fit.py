@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from pydantic import TypeAdapter
 from torch import Tensor
 
 from ._assemble import assemble, assemble_modality, assemble_pretraining, described, ordered
+from ._begun import begun
 from ._cache import LIMIT, cache_folder, shelf_of
 from ._config import Config, DataOptions
 from ._guard import guarded
@@ -54,11 +56,27 @@ class Done:
 
 
 def fitted(
-    data: Source, valid: Source | None, said: Said, config: Config, callbacks: Sequence[Callback]
+    data: Source,
+    valid: Source | None,
+    said: Said,
+    config: Config,
+    callbacks: Sequence[Callback],
+    checkpoints: str | Path | None = None,
+    resume: bool = False,
 ) -> Done:
     """Pack a table, build a network to fit, and train it.
 
+    Args:
+        data: The table.
+        valid: Rows to choose the best weights by; None for a share of the table.
+        said: What the learner was told.
+        config: All other choices.
+        callbacks: Who looks on.
+        checkpoints: The folder of checkpoints; None for none.
+        resume: Whether to go on from the newest.
+
     Raises:
+        ArtifactError: If it is to go on, and there are checkpoints but none that fits.
         ConfigError: If a choice does not exist or does not fit.
         DataError: If the table or a column cannot be used; all problems at once.
         NonFiniteError: If a loss is not finite, before the optimizer steps.
@@ -70,6 +88,7 @@ def fitted(
     build = partial(_built, schema, width, said, config.seed)
     model, balancer = build(config.model.view)
     began = time.monotonic()
+    steps = begun(checkpoints, resume, said, config, found)
     device = replace(config.training, batch_size=None).resolve(len(train)).device
     usable(device)
     home = cache_folder(config.data.cache)
@@ -85,7 +104,10 @@ def fitted(
         )
 
     train, held = kept(train), kept(found.valid) if found.valid else None
-    settings = measured(schema, model, train, config.training).resolve(len(train), schema.seen)
+    loop = config.training
+    if steps and "batch_size" in steps.extra:  # where it was measured, another run may find another
+        loop = replace(loop, batch_size=steps.extra["batch_size"])
+    settings = measured(schema, model, train, loop).resolve(len(train), schema.seen)
     window = found.window(config.data.bytes)
 
     # What has been taken so far is no longer there for what is to come.
@@ -94,15 +116,18 @@ def fitted(
         return None if config.seconds is None else max(1e-3, config.seconds - spent)
 
     losses: tuple[float, ...] = ()
-    begun: dict[str, Tensor] = {}
+    before: dict[str, Tensor] = {}
 
     def alone(view: View | None) -> tuple[Model, Balancer]:
         one, weighed = build(view)
-        if begun:
-            one.encoders.load_state_dict(begun)
+        if before:
+            one.encoders.load_state_dict(before)
         return one, weighed
 
-    if said.pretraining is not None:
+    known = steps.extra.get("pretraining") if steps else None
+    if known is not None and settings.guard != "models":
+        losses = tuple(known)  # what came of it is in the checkpoint
+    elif said.pretraining is not None:
         loss, stage = assemble_pretraining(said.pretraining)
         losses = pretrain(
             schema,
@@ -118,10 +143,12 @@ def fitted(
         )
         # A model of one input has nothing to hold it against: it begins where this one does.
         if settings.guard == "models":
-            begun = {name: each.clone() for name, each in model.encoders.state_dict().items()}
+            before = {name: each.clone() for name, each in model.encoders.state_dict().items()}
     several = 1 + len(model.view) if settings.guard == "models" and held is not None else 1
     share = None if config.seconds is None else (left() or 0.0) / several
-    trainer = Trainer(schema, settings, config.seed, share, tuple(callbacks), window)
+    if steps:
+        steps.extra |= {"batch_size": settings.size, "pretraining": list(losses)}
+    trainer = Trainer(schema, settings, config.seed, share, tuple(callbacks), window, steps)
     modality = assemble_modality(schema, model.view, said.modality_balancing)
     history = replace(trainer.fit(model, train, held, balancer, modality), pretraining=losses)
     if held is not None:

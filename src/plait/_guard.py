@@ -40,7 +40,7 @@ def guarded(
         one = model
         if settings.guard == "models":
             one, balancer = build((name,))
-            replace(trainer, callbacks=()).fit(one, train, valid, balancer)
+            replace(trainer, callbacks=(), checkpoints=None).fit(one, train, valid, balancer)
         models[name] = one
         one.view = (name,)
         alone[name] = scores(trainer.schema, one, valid)

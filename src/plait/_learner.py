@@ -23,14 +23,14 @@ from .schema import Schema
 from .training import Callback, History, Progress, Training
 
 CHOICES = ("fusion", "sharing", "balancing", "modality_balancing", "pretraining")
+SIZE = ("width", "view")
 HOW = (*CHOICES, "training", "seed", "budget")
 
 
 class Learner:
     """One model for several targets of a table, from columns of any kind.
 
-    Use it when the table is the starting point. For a network in a loop of your own take
-    :class:`~plait.Schema` and :class:`~plait.Model`.
+    Use it when the table is the starting point; for a loop of your own take :class:`~plait.Schema`.
 
     Args:
         targets: The names of the target columns, or a mapping from each to a task
@@ -94,9 +94,8 @@ class Learner:
     def from_config(cls, config: Config | Mapping[str, Any]) -> "Learner":
         """A learner with the choices of a configuration, or of the ``config`` of another."""
         config = config if isinstance(config, Config) else Config.of(config)
-        size = {"width": config.model.width, "view": config.model.view}
-        options: dict[str, Any] = {**size, **asdict(config.data)}
-        options |= {name: getattr(config, name) for name in HOW}
+        options: dict[str, Any] = {name: getattr(config.model, name) for name in SIZE}
+        options |= {**asdict(config.data), **{name: getattr(config, name) for name in HOW}}
         return cls(config.targets, config.inputs, **options)
 
     def fit(
@@ -107,6 +106,8 @@ class Learner:
         root: str | Path | None = None,
         callbacks: Sequence[Callback] = (),
         progress: bool | None = None,
+        checkpoints: str | Path | None = None,
+        resume: bool = False,
     ) -> "Learner":
         """Learn from a table; missing inputs and labels are fine.
 
@@ -116,41 +117,40 @@ class Learner:
             root: The folder that paths of pictures start from; left out, that of the file.
             callbacks: Who looks on.
             progress: Whether to show it on stderr; left out, on a terminal.
+            checkpoints: A folder to write the training down in as it goes, as ``training`` says.
+            resume: Whether to go on from the newest sound one, as if nothing had happened.
 
         Raises:
             ConfigError: If a choice does not exist or does not fit.
             DataError: If the table or a column cannot be used; all problems at once.
             NonFiniteError: If a loss is not finite, before the optimizer steps.
+            ArtifactError: If there are checkpoints to go on from, and none is sound and fits.
+            Stopped: If a signal asked to end, after a checkpoint.
         """
         said = Said(self.targets, self.inputs, **{name: getattr(self, name) for name in CHOICES})
         checked_names(said)
-        plain = {
-            "model": {"width": self.width, "view": self.view},
-            "training": self.training,
-            "data": {"valid": self.valid, "cache": self.cache, "memory": self.memory},
-            "seed": self.seed,
-            "budget": self.budget,
-        }
-        config = Config.of(plain)
+        model = {name: getattr(self, name) for name in SIZE}
+        rows = {"valid": self.valid, "cache": self.cache, "memory": self.memory}
+        loop = {"training": self.training, "seed": self.seed, "budget": self.budget}
+        config = Config.of({"model": model, "data": rows, **loop})
         shown = sys.stderr.isatty() if progress is None else progress
         with Progress(config.seconds) if shown else nullcontext() as bar:
             watching = [*callbacks, bar] if bar else list(callbacks)
             memory = config.data.bytes
             held = None if valid is None else Source.of(valid, root, memory=memory)
-            self._done = fitted(Source.of(data, root, memory=memory), held, said, config, watching)
+            table = Source.of(data, root, memory=memory)
+            self._done = fitted(table, held, said, config, watching, checkpoints, resume)
         return self
 
     def predict(
         self, data: Any, *, keep: Iterable[str] = (), root: str | Path | None = None
     ) -> Any:
-        """Answers for every row, in order, as the kind of table that came in.
-
-        A warning tells of columns that are not there, and of cells that could not be read.
+        """Answers for every row, in order; a warning tells of what could not be read.
 
         Args:
             data: Whatever holds a table; of a path, the answer is an Arrow table.
             keep: Columns of the input to put before the answers.
-            root: The folder that paths of pictures start from; left out, that of the file.
+            root: As for :meth:`fit`.
 
         Raises:
             DataError: If a column seems misspelled, no input is there, or a cell cannot be read.
@@ -166,7 +166,7 @@ class Learner:
         Args:
             data: Whatever holds a table, of any length.
             keep: Columns of the input to put before the answers.
-            root: The folder that paths of pictures start from; left out, that of the file.
+            root: As for :meth:`fit`.
 
         Raises:
             DataError: If a column seems misspelled, no input is there, or a cell cannot be read.
@@ -183,7 +183,7 @@ class Learner:
         Args:
             data: Whatever holds a table with labels.
             drop: Inputs that are taken as missing in every row, to see what they are worth.
-            root: The folder that paths of pictures start from; left out, that of the file.
+            root: As for :meth:`fit`.
 
         Raises:
             ConfigError: If there is no input of a name to drop.
@@ -231,7 +231,7 @@ class Learner:
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """What was done to cells of the training table that could not be taken as they stood."""
+        """What was done to cells of the training table."""
         return self._done.notes if self._done else ()
 
     @property

@@ -1,18 +1,19 @@
 """``plait fit``: learn from a table and save the model."""
 
 import shlex
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plait._errors import UserError
+from plait._errors import Stopped, UserError
 from plait._words import number
 
 from ._choices import choices
 from ._options import ConfigFile, Data, Json, Overwrite, Root, Settings, Targets
 from ._place import check_writable
-from ._show import emit, heading, notes, say, table
+from ._show import emit, heading, notes, say, table, tell
 
 if TYPE_CHECKING:
     from plait._learner import Learner
@@ -54,6 +55,10 @@ def fit(
     ] = None,
     root: Root = None,
     overwrite: Overwrite = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on from the newest checkpoint in RUN, if there is one."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Learn to answer the targets from all other columns, and save the model."""  # fmt: skip
@@ -64,22 +69,53 @@ def fit(
             f"`plait inspect {data}` shows what there is."
         )
     target = output.expanduser().absolute()
-    from plait._artifact import check_free
+    from plait._artifact import CHECKPOINTS, check_free, unfinished
 
-    check_free(target, overwrite)
+    checkpoints = target / CHECKPOINTS
+    if resume and (target / "manifest.json").is_file() and not checkpoints.is_dir():
+        _over(output, as_json)
+        return
+    check_free(target, overwrite or resume)
+    if checkpoints.is_dir() and not resume:
+        if not overwrite:
+            raise UserError(
+                f"There is an unfinished training in {str(output)!r}. Go on with --resume, or "
+                "begin anew with --overwrite."
+            )
+        shutil.rmtree(target if unfinished(target) else checkpoints)
     check_writable(target)
     from plait._learner import Learner
     from plait.training import Progress
 
     learner = Learner.from_config(chosen)
     with Progress(chosen.seconds) as progress:
-        learner.fit(data, valid, root=root, callbacks=[progress], progress=False)
-    learner.save(target, overwrite=overwrite)
+        watching = [progress]
+        try:
+            learner.fit(
+                data,
+                valid,
+                root=root,
+                callbacks=watching,
+                progress=False,
+                checkpoints=checkpoints,
+                resume=resume,
+            )
+        except Stopped as stop:
+            tell(f"{stop} Go on with --resume.")
+            raise typer.Exit(128 + stop.signal) from stop
+    learner.save(target, overwrite=overwrite or resume)
     found = _summary(learner, output)
     if as_json:
         emit(found)
         return
     _shown(found, learner)
+
+
+def _over(output: Path, as_json: bool) -> None:
+    if as_json:
+        emit({"run": str(output), "done": True})
+    else:
+        say(f"The model in {output} is finished: there is nothing to go on with.")
 
 
 def _summary(learner: "Learner", output: Path) -> dict[str, Any]:

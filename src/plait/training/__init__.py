@@ -2,6 +2,7 @@
 
 from ._augment import augment as augment
 from ._callback import Callback as Callback
+from ._checkpoints import Checkpoints as Checkpoints
 from ._history import (
     Epoch as Epoch,
     History as History,

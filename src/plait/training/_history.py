@@ -22,6 +22,7 @@ class Epoch:
         best: Whether this is the best epoch so far.
         conflicts: The share of pairs of tasks whose gradients pointed away from each other, over
             the steps in which the balancer looked at gradients; None where it looked at none.
+        skipped: How many steps were left out since something in them was not finite.
     """
 
     epoch: int
@@ -35,6 +36,7 @@ class Epoch:
     score: float | None
     best: bool
     conflicts: float | None = None
+    skipped: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """For a line of the log."""

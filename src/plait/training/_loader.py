@@ -58,16 +58,21 @@ class Loader:
     def steps(self, epoch: int) -> int:
         """How many steps an epoch has."""
         sizes = [len(self.pack)] if self._whole else map(self._size, self._windows(epoch))
-        return sum(max(1, -(-size // self.batch_size)) for size in sizes)
+        return sum(self._count(size) for size in sizes)
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
-        """The batches of an epoch, counted from 0."""
+    def epoch(self, epoch: int, done: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch, counted from 0.
+
+        Args:
+            epoch: Which one.
+            done: How many of its first batches are left out. They are not read.
+        """
         if self._whole:
-            return self._batches(self.pack, epoch, 0, self.lengths)
-        return self._streamed(epoch)
+            return self._batches(self.pack, epoch, 0, self.lengths, done)
+        return self._streamed(epoch, done)
 
     def _batches(
-        self, pack: Pack, epoch: int, part: int, lengths: Tensor | None
+        self, pack: Pack, epoch: int, part: int, lengths: Tensor | None, done: int
     ) -> Iterator[Batch]:
         order = steps(
             len(pack),
@@ -79,13 +84,17 @@ class Loader:
             rank=self.rank,
             world=self.world,
         )
-        return (pack[rows] for rows in order)
+        return (pack[rows] for rows in order[done:])
 
-    def _streamed(self, epoch: int) -> Iterator[Batch]:
-        windows = ahead(map(self._read, self._windows(epoch)), depth=1)
-        for part, pack in enumerate(windows):
+    def _streamed(self, epoch: int, done: int) -> Iterator[Batch]:
+        windows, first = self._windows(epoch), 0
+        while first < len(windows) and done >= (here := self._count(self._size(windows[first]))):
+            first, done = first + 1, done - here
+        packs = ahead(map(self._read, windows[first:]), depth=1)
+        for part, pack in enumerate(packs, first):
             lengths = None if self.lengths is None else pack.lengths
-            yield from self._batches(pack, epoch, part, lengths)
+            yield from self._batches(pack, epoch, part, lengths, done)
+            done = 0
 
     def _read(self, blocks: Int64[Tensor, " blocks"]) -> Pack:
         size = self._block
@@ -110,6 +119,9 @@ class Loader:
         missing = self._block * -(-len(self.pack) // self._block) - len(self.pack)
         last = -(-len(self.pack) // self._block) - 1
         return len(blocks) * self._block - (missing if last in blocks else 0)
+
+    def _count(self, rows: int) -> int:
+        return max(1, -(-rows // self.batch_size))
 
     @property
     def _block(self) -> int:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -33,8 +33,8 @@ class Progress(Callback):
         self.epochs, self.budget = 0, budget
         self.drawn = sys.stderr.isatty() if live is None else live
         self.began: float | None = None
-        self.last_drawn = 0.0
-        self.done = 0.0
+        self.last_drawn = self.done = self.first = 0.0
+        self.resumed = False
         self.last: Epoch | None = None
         self.best: Epoch | None = None
         from rich.console import Console
@@ -74,10 +74,18 @@ class Progress(Callback):
         """Know how many epochs there will be."""
         self.epochs, self.began = epochs, time.monotonic()
 
+    def on_resume(self, records: Sequence[Epoch], steps: int) -> None:
+        """Know what was done before, and say so."""
+        self.resumed, self.last = True, records[-1] if records else None
+        self.best = next((each for each in reversed(records) if each.best), None)
+        print(f"going on after step {steps:,}, epoch {len(records) + 1}", file=sys.stderr)
+
     def on_step(self, step: int, steps: int) -> None:
         """Draw the bar, if it is time."""
         now = time.monotonic()
         self.done = (self.last.epoch if self.last else 0) + step / steps
+        if self.resumed:
+            self.resumed, self.first = False, self.done / max(self.epochs, 1)
         if self.drawn and now - self.last_drawn > REFRESH:
             self.last_drawn = now
             self.view.update(self._bar(now))
@@ -131,8 +139,8 @@ class Progress(Callback):
             return None
         spent = now - self.began
         guesses = []
-        if share and spent > 1:
-            guesses.append(spent / share - spent)
+        if share > self.first and spent > 1:
+            guesses.append(spent * (1 - share) / (share - self.first))
         if self.budget:
             guesses.append(max(0.0, self.budget - spent))
         return min(guesses) if guesses else None
@@ -143,6 +151,8 @@ def _line(epoch: Epoch) -> str:
     if epoch.score is not None:
         parts.append(f"score {_each(epoch.scores)}")
         parts.append(f"mean {number(epoch.score)}{' (best)' if epoch.best else ''}")
+    if epoch.skipped:
+        parts.append(f"{epoch.skipped:,} steps left out")
     parts.append(f"{epoch.rows_per_second:,.0f} rows/s")
     parts.append(f"{epoch.seconds:.1f} s")
     return "  ".join(parts)

@@ -50,6 +50,12 @@ class Training:
         compile: Whether the training steps run a compiled form of the model, which takes minutes
             to make. It may pay in long trainings on a GPU; on the processor it was slower
             where it was tried. The model that is evaluated and saved stays the plain one.
+        non_finite: What is done with a step in which a loss or the gradient is NaN or infinite:
+            ``"stop"`` ends the training before that step, ``"skip"`` leaves the step out and
+            counts it; more than 20 in a row end it.
+        checkpoint_every: Steps between two checkpoints, where a folder for them is given; None for
+            none by steps.
+        checkpoint_minutes: Minutes between two checkpoints, likewise.
 
     Example:
         >>> settings = Training(epochs=3).resolve(rows=10_000)
@@ -73,6 +79,9 @@ class Training:
     guard: Literal["off", "views", "models"] = "views"
     fall_back: bool = False
     compile: bool = False
+    non_finite: Literal["stop", "skip"] = "stop"
+    checkpoint_every: PositiveInt | None = None
+    checkpoint_minutes: PositiveFloat | None = 5.0
 
     @property
     def size(self) -> int:

@@ -1,6 +1,7 @@
 """What changes while a model is trained."""
 
 import time
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -20,8 +21,11 @@ from ._schedule import pace, parameter_groups
 from ._settings import Training
 from ._step import train_step
 
+MOST = 20
+"""Steps in a row that may be left out."""
 
-@dataclass(frozen=True)
+
+@dataclass
 class State:
     """The modules and the optimizer of a training, on their device, and its clock.
 
@@ -35,6 +39,7 @@ class State:
         parts: Into how many parts a batch is cut; more than were chosen once memory ran out.
         compiled: The model as it is run in a step; None where it is not compiled.
         modality: What is done with the losses of single inputs; None where there are none.
+        skipped: How many steps in a row were left out since they were not finite.
     """
 
     model: nn.Module
@@ -46,6 +51,7 @@ class State:
     parts: Parts
     compiled: Compiled | None = None
     modality: ModalityBalancer | None = None
+    skipped: int = 0
 
     @classmethod
     def of(
@@ -79,6 +85,10 @@ class State:
         """Seconds since the beginning."""
         return time.monotonic() - self.start
 
+    def rewind(self, elapsed: float) -> None:
+        """Let the clock go on from so many seconds."""
+        self.start = time.monotonic() - elapsed
+
     def pace(self, progress: float) -> None:
         """Set the learning rate for a share of the training that is done."""
         rate = (self.chosen.learning_rate or 0.0) * pace(progress, self.chosen.warmup)
@@ -94,7 +104,7 @@ class State:
 
     def step(
         self, schema: Schema, batch: Batch, number: int
-    ) -> tuple[dict[str, float], dict[str, float]]:
+    ) -> tuple[dict[str, float], dict[str, float]] | None:
         """One step, after which the averaged weights have followed.
 
         Where memory runs out, the same rows are tried again in twice as many parts, with the same
@@ -106,14 +116,15 @@ class State:
             number: Where the random numbers of the step begin.
 
         Returns:
-            What :func:`~plait.training.train_step` does.
+            What :func:`~plait.training.train_step` does; None for a step that was left out.
 
         Raises:
-            NonFiniteError: If a loss or the gradient is NaN or infinite.
+            NonFiniteError: If a loss or the gradient is NaN or infinite, and such steps are not to
+                be left out, or too many were in a row.
             ConfigError: If there is no memory for a single row.
         """
         self.averaged.thaw()
-        told = None
+        told, before = None, self._remembered()
         while told is None:
             why = ""
             try:
@@ -130,6 +141,14 @@ class State:
                     half=self.chosen.precision == "bfloat16",
                     modality=self.modality,
                 )
+            except NonFiniteError:
+                self.skipped += 1
+                if before is None or self.skipped > MOST:
+                    raise
+                for module, kept in before:
+                    module.load_state_dict(kept)
+                self.optimizer.zero_grad(set_to_none=True)
+                return None
             except RuntimeError as error:
                 if not out_of_memory(error):
                     raise
@@ -138,7 +157,15 @@ class State:
                 self._free()
                 self.parts.double(len(batch), why)
         self.averaged.update_parameters(self.model)
+        self.skipped = 0
         return told
+
+    def _remembered(self) -> list[tuple[nn.Module, dict]] | None:
+        """What balancers know, which a step that is left out must not change."""
+        if self.chosen.non_finite == "stop":
+            return None
+        modules = [self.balancer, *([self.modality] if self.modality else [])]
+        return [(each, deepcopy(each.state_dict())) for each in modules]
 
     def _free(self) -> None:
         self.optimizer.zero_grad(set_to_none=True)

@@ -1,12 +1,13 @@
 """The loop, and nothing but the loop."""
 
-import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
+from plait._errors import Stopped
 from plait._model import Model
 from plait.balancing import Balancer, Sum
 from plait.data import Pack
@@ -16,14 +17,16 @@ from plait.schema import Schema
 from ._ahead import ahead_if_slow
 from ._augment import augment
 from ._callback import Callback
-from ._conflicts import Conflicts
+from ._checkpoints import Checkpoints
 from ._history import Epoch, History
 from ._loader import Loader
+from ._mark import Mark
 from ._probe import measured
 from ._resident import resident
 from ._scores import scores
 from ._settings import Training
 from ._settle import settle
+from ._snapshot import restore, snapshot
 from ._state import State
 from ._watch import watch
 
@@ -42,6 +45,7 @@ class Trainer:
         budget: Seconds that training may take; the learning rate then falls with the time.
         callbacks: Who looks on.
         window: How many rows of a pack on disk are in memory at a time.
+        checkpoints: Where the training is written down on its way, and from where it goes on.
     """
 
     schema: Schema
@@ -50,6 +54,7 @@ class Trainer:
     budget: float | None = None
     callbacks: Sequence[Callback] = ()
     window: int | None = None
+    checkpoints: Checkpoints | None = None
 
     def fit(
         self,
@@ -71,6 +76,8 @@ class Trainer:
         Raises:
             ConfigError: If there is no such device.
             NonFiniteError: If a loss or a gradient is NaN or infinite, before the optimizer steps.
+            ArtifactError: If it is to go on from a checkpoint, and there is none that fits.
+            Stopped: If a signal asked to end, once a checkpoint is written.
         """
         if isinstance(model, Model):
             settle(model, train)
@@ -79,7 +86,8 @@ class Trainer:
         balancer = balancer or Sum(tuple(self.schema.tasks))
         state = State.of(model, balancer, chosen, modality)
         gpus = range(torch.cuda.device_count()) if chosen.device.startswith("cuda") else ()
-        with torch.random.fork_rng(gpus):
+        shelf = self.checkpoints
+        with torch.random.fork_rng(gpus), shelf.signals if shelf else nullcontext():
             return self._run(state, train, valid)
 
     def _run(self, state: State, train: Pack, valid: Pack | None) -> History:
@@ -92,54 +100,57 @@ class Trainer:
             bucket=chosen.bucket,
             window=self.window,
         )
-        records: list[Epoch] = []
-        best, top, kept, stopped = 0, -math.inf, {}, "done"
+        mark, stopped = self._begun(state), "done"
         for callback in self.callbacks:
             callback.on_start(epochs)
-        watch(self.schema, state, 0, train, valid)
-        for epoch in range(epochs):
-            began = state.elapsed
-            losses, weights, conflicts, rows = self._epoch(epoch, epochs, state, loader)
-            trained = state.elapsed - began
+            if mark.steps:
+                callback.on_resume(tuple(mark.records), mark.steps)
+        if not mark.steps:
+            watch(self.schema, state, 0, train, valid)
+        while mark.epoch < epochs:
+            trained = self._epoch(mark, epochs, state, loader)
             state.refuse_non_finite()
-            watch(self.schema, state, epoch + 1, train, valid)
+            watch(self.schema, state, mark.epoch + 1, train, valid)
             found = self._scores(state, valid) if valid is not None else {}
             score = sum(found.values()) / len(found) if found else None
-            lately = _lately([*(each.score for each in records), score], 1 + epochs // 10)
-            better = score is None or not best or lately > top
-            top = max(top, lately)
+            lately = mark.lately(score, 1 + epochs // 10)
+            better = score is None or not mark.best or lately > mark.top
+            mark.top = max(mark.top, lately)
+            seconds = state.elapsed - mark.part.began
             record = Epoch(
-                epoch=epoch + 1,
+                epoch=mark.epoch + 1,
                 epochs=epochs,
-                seconds=state.elapsed - began,
-                rows_per_second=rows / max(trained, 1e-9),
+                seconds=seconds,
+                rows_per_second=mark.part.rows / max(trained, 1e-9),
                 learning_rate=state.optimizer.param_groups[0]["lr"],
-                losses=losses,
-                weights=weights,
+                losses=mark.part.losses,
+                weights=mark.part.weights,
                 scores=found,
                 score=score,
                 best=better,
-                conflicts=conflicts,
+                conflicts=mark.part.conflicts.mean,
+                skipped=mark.part.skipped,
             )
-            records.append(record)
             if better:
-                best, kept = epoch + 1, state.averages()
+                mark.best, mark.kept = mark.epoch + 1, state.averages()
+            mark.end_epoch(record, state.balancer.last)
             # Every callback is told, whatever the one before it has answered.
             asked = [callback.on_epoch(record) for callback in self.callbacks]
             if any(asked):
                 stopped = "asked"
-            elif score is not None and epoch + 1 - best >= (chosen.patience or epochs):
+            elif score is not None and mark.epoch - mark.best >= (chosen.patience or epochs):
                 stopped = "patience"
             elif self.budget and state.elapsed >= self.budget:
                 stopped = "budget"
             if stopped != "done":
                 break
-        model.load_state_dict(kept, strict=False)  # weights that are not trained are not in it
+            self._write(state, mark)
+        model.load_state_dict(mark.kept, strict=False)  # those not trained are not in it
         model.to("cpu").eval()
         model.zero_grad(set_to_none=True)  # nobody needs them, and they are as large as the weights
         history = History(
-            tuple(records),
-            best,
+            tuple(mark.records),
+            mark.best,
             stopped,
             state.elapsed,
             parts=state.parts.count,
@@ -150,15 +161,12 @@ class Trainer:
             callback.on_end(history)
         return history
 
-    def _epoch(
-        self, epoch: int, epochs: int, state: State, loader: Loader
-    ) -> tuple[dict[str, float], dict[str, float], float | None, int]:
-        chosen, done = state.chosen, 0
-        sums: dict[str, float] = {}
-        seen: dict[str, int] = {}
-        weights: dict[str, float] = {}
-        conflicts = Conflicts(seen=state.balancer.last)
+    def _epoch(self, mark: Mark, epochs: int, state: State, loader: Loader) -> float:
+        """The steps of an epoch that are not done yet; the seconds that all of them took."""
+        chosen, epoch = state.chosen, mark.epoch
         count = loader.steps(epoch)
+        if not mark.step:
+            mark.part.began = state.elapsed
         # What lies on the processor is copied to a GPU while the step before is still at work.
         pinned = chosen.device.startswith("cuda") and loader.pack.device.type == "cpu"
         varied = (
@@ -170,35 +178,43 @@ class Trainer:
                 input_dropout=chosen.input_dropout,
                 view=state.model.view if isinstance(state.model, Model) else None,
             )
-            for batch in loader.epoch(epoch)
+            for batch in loader.epoch(epoch, mark.step)
         )
         ready = (batch.pin_memory() for batch in varied) if pinned else varied
-        for step, batch in enumerate(ahead_if_slow(ready)):
-            progress = (epoch + step / count) / epochs
+        for batch in ahead_if_slow(ready):
+            progress = (epoch + mark.step / count) / epochs
             if self.budget:
                 progress = max(progress, state.elapsed / self.budget)
-                if progress >= 1 and step:
+                if progress >= 1 and mark.step:
                     break  # the time is used up; the rate has fallen with it
             state.pace(progress)
-            losses, given = state.step(self.schema, batch, hash((self.seed, epoch, step)))
-            weights |= given
-            conflicts.add(state.balancer)
-            done += len(batch)
-            for name, loss in losses.items():
-                sums[name] = sums.get(name, 0.0) + loss
-                seen[name] = seen.get(name, 0) + 1
+            told = state.step(self.schema, batch, hash((self.seed, epoch, mark.step)))
+            mark.part.conflicts.add(state.balancer)
+            mark.part.add(told, len(batch))
+            mark.step, mark.steps = mark.step + 1, mark.steps + 1
             for callback in self.callbacks:
-                callback.on_step(step + 1, count)
+                callback.on_step(mark.step, count)
+            self._write(state, mark)
         state.balancer.end_epoch()
-        means = {name: total / seen[name] for name, total in sums.items()}
-        return means, weights, conflicts.mean, done
+        return state.elapsed - mark.part.began
+
+    def _begun(self, state: State) -> Mark:
+        """Where to begin: where a checkpoint was written, if there is one to go on from."""
+        shelf = self.checkpoints
+        if shelf is None or shelf.begun is None:
+            return Mark()
+        found, shelf.begun = shelf.begun, None
+        return restore(state, *found)
+
+    def _write(self, state: State, mark: Mark) -> None:
+        """Write a checkpoint if one is due, and end if a signal asked to."""
+        shelf = self.checkpoints
+        if shelf is None or not (shelf.signals.asked or shelf.due(mark.steps)):
+            return
+        written = shelf.write(mark.steps, *snapshot(state, mark))
+        if shelf.signals.asked:
+            raise Stopped(shelf.signals.asked, mark.steps, written)
 
     def _scores(self, state: State, valid: Pack) -> dict[str, float]:
         half = state.chosen.precision == "bfloat16"
         return scores(self.schema, state.averaged.module, valid, state.chosen.device, half=half)
-
-
-def _lately(scores: Sequence[float | None], window: int) -> float:
-    """The mean of the last scores: with few validation rows a single epoch may just be lucky."""
-    last = [score for score in scores[-window:] if score is not None]
-    return sum(last) / len(last) if last else -math.inf

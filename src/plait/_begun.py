@@ -1,0 +1,81 @@
+"""What a training that is continued must have in common with the one that was begun."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ._assemble import described
+from ._config import Config
+from ._errors import ConfigError
+from ._said import Said
+from .packing import Prepared
+from .training import Checkpoints, Training
+
+FREE = {"device", "precision", "checkpoint_every", "checkpoint_minutes"}
+"""Choices of the loop that may be another when a training is continued."""
+
+
+def begun(
+    place: str | Path | None, resume: bool, said: Said, config: Config, found: Prepared
+) -> Checkpoints | None:
+    """The checkpoints of a training, the newest of them read where it is to go on.
+
+    Args:
+        place: Where they are; None for none.
+        resume: Whether to go on.
+        said: What the learner was told.
+        config: All other choices.
+        found: The packed rows.
+
+    Raises:
+        ConfigError: If there are some, and it is to begin anew.
+        ArtifactError: If there are some, and none is sound and of this training.
+    """
+    if place is None:
+        return None
+    folder = Path(place).expanduser().absolute()
+    training = config.training
+    shelf = Checkpoints(
+        folder,
+        _identity(said, config, found),
+        training.checkpoint_every,
+        training.checkpoint_minutes,
+    )
+    if resume:
+        shelf.newest()
+    elif shelf.found:
+        raise ConfigError(
+            f"There are checkpoints in {str(folder)!r} already. Continue with `resume=True` "
+            "(`--resume`), or remove them to begin anew (`--overwrite`)."
+        )
+    return shelf
+
+
+def _identity(said: Said, config: Config, found: Prepared) -> dict[str, str]:
+    choices = {
+        name: value for name, value in vars(said).items() if name not in ("targets", "inputs")
+    }
+    told = described(
+        {**choices, "seed": config.seed, "budget": config.budget, "valid": config.data.valid},
+        found.declared,
+        Training(),
+        {"width": config.model.width, "view": config.model.view},
+    )
+    loop = {name: value for name, value in asdict(config.training).items() if name not in FREE}
+    rows = [len(found.train), len(found.valid or ())]
+    learned = json.dumps([found.schema.to_dict(), rows], sort_keys=True)
+    table = {"the table": hashlib.sha256(learned.encode()).hexdigest()}
+    return {**table, **dict(_flat({**told, "training": loop}, ""))}
+
+
+def _flat(tree: Any, path: str) -> list[tuple[str, str]]:
+    if isinstance(tree, Mapping) and tree:
+        return [
+            each
+            for name, inner in tree.items()
+            for each in _flat(inner, f"{path}.{name}" if path else str(name))
+        ]
+    return [(f"`{path}`", json.dumps(tree, sort_keys=True, default=repr))]
