@@ -11,8 +11,8 @@ import plait
 ROOF = """
 ArtifactError Audio Bag Batch Binary Categorical Config ConfigError DataError Datetime Geo Image
 Learner Masked Model MultiLabel Multiclass NonFiniteError NotFittedError Numeric Ordinal
-PlaitWarning Query Regression Schema SchemaError Series Table Tags Text Trainer Training UserError
-Vector Video balancing data fusion load modalities modality_balancing pretraining sharing tasks
+PlaitWarning Query Regression Schema SchemaError Stopped Series Table Tags Text Trainer Training
+UserError Vector Video balancing data fusion load modalities modality_balancing pretraining sharing tasks
 train_step training
 """
 WINGS = {
@@ -34,8 +34,8 @@ WINGS = {
     "sharing": "Bottom CGC CrossStitch DSelectK FiLMAdapters LoRAAdapters MMoE PLE Sharing "
     "TaskQueries",
     "tasks": "Binary MultiLabel Multiclass Ordinal Regression Task",
-    "training": "Callback Epoch History Loader Pretraining Progress Trainer Training augment "
-    "best_alone keep mean outputs pretrain scores steps task_losses train_step",
+    "training": "Callback Checkpoints Epoch History Loader Pretraining Progress Trainer Training "
+    "augment best_alone keep mean outputs pretrain scores steps task_losses train_step",
 }
 
 
