@@ -12,8 +12,8 @@ ROOF = """
 ArtifactError Audio Bag Batch Binary Categorical Config ConfigError DataError Datetime Geo Image
 Learner Masked Model MultiLabel Multiclass NonFiniteError NotFittedError Numeric Ordinal
 PlaitWarning Query Regression Schema SchemaError Stopped Series Table Tags Text Trainer Training
-UserError Vector Video balancing data fusion load modalities modality_balancing pretraining sharing tasks
-train_step training
+UserError Vector Video balancing data fusion load modalities modality_balancing pretraining sharing
+tasks train_step training
 """
 WINGS = {
     "balancing": "AlignedMTL Auto Balancer CAGrad ConFIG DBMTL DWA Diagnosis DualProj Every FAMO "
