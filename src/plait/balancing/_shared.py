@@ -13,6 +13,7 @@ from ._call import Call
 from ._grads import add, add_flat, rows, weighted
 from ._graph import Graph
 from ._numbers import count, precision
+from ._step import Step
 from ._stream import streamed
 
 Found = tuple[Float[Tensor, " present"], Float[Tensor, "present present"] | None]
@@ -38,7 +39,7 @@ class Shared:
         """
         losses = list(call.losses.values())
         graph = Graph.of(losses)
-        targets = self._targets(call, graph)
+        targets = self.targets(call, graph)
         if self.stream:
             gramian = streamed(graph, losses, call.seeds)
             weights, step = call.solve(gramian)
@@ -59,20 +60,19 @@ class Shared:
         if again:
             spread(call, weights, graph, targets)
             return weights, gramian
-        direction = call.balancer.direction(step)
-        if direction is None:
-            direction = weights.to(table.device, table.dtype) @ table
-        elif call.scale is not None:
-            direction = direction * call.scale.to(direction)
-        add_flat(targets, direction)
-        shares = call.balancer.private(step)
-        for task, (leaves, grads) in enumerate(zip(own, private, strict=True)):
-            if shares is not None:
-                grads = [grad * shares[task].to(grad) for grad in grads]
-            add(leaves, grads)
+        settle(call, step, weights, table, targets, own, private)
         return weights, gramian
 
-    def _targets(self, call: Call, graph: Graph) -> list[Tensor]:
+    def targets(self, call: Call, graph: Graph) -> list[Tensor]:
+        """The weights at which gradients are compared.
+
+        Args:
+            call: The losses.
+            graph: Their graph.
+
+        Raises:
+            ConfigError: If there are none, or one of ``over`` is reached by no loss.
+        """
         name = type(call.balancer).__name__
         if self.over is not None:
             reach = graph.reach
@@ -101,6 +101,39 @@ class Shared:
         if len(call.losses) == len(call.balancer.tasks):
             call.balancer.work.shared = graph.shared
         return graph.shared
+
+
+def settle(
+    call: Call,
+    step: Step,
+    weights: Float[Tensor, " present"],
+    table: Float[Tensor, "present numbers"],
+    targets: Sequence[Tensor],
+    own: Sequence[Sequence[Tensor]],
+    private: Sequence[Sequence[Tensor]],
+) -> None:
+    """Add what was weighed, where the gradients themselves are there.
+
+    Args:
+        call: The losses.
+        step: What the rule saw.
+        weights: What it said.
+        table: The gradient of each loss at the shared weights.
+        targets: These, in the order of its columns.
+        own: The weights that each loss has for itself.
+        private: Their gradients.
+    """
+    direction = call.balancer.direction(step)
+    if direction is None:
+        direction = weights.to(table.device, table.dtype) @ table
+    elif call.scale is not None:
+        direction = direction * call.scale.to(direction)
+    add_flat(targets, direction)
+    shares = call.balancer.private(step)
+    for task, (leaves, grads) in enumerate(zip(own, private, strict=True)):
+        if shares is not None:
+            grads = [grad * shares[task].to(grad) for grad in grads]
+        add(leaves, grads)
 
 
 def spread(

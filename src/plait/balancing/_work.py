@@ -1,11 +1,13 @@
 """Room for gradients that is used again in each step."""
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ._proof import Proof
 from ._window import Window
 
 
@@ -18,12 +20,16 @@ class Work:
         window: What was gathered of a step that comes in several parts.
         shared: What was shared when all tasks were last there.
         found: The step in which weights were found, while its parts come in.
+        proofs: What holds for graphs of a structure, where rows of the batch are kept apart.
+        fallback: Why the rows of the batch were not kept apart in this step.
     """
 
     rows: Tensor | None = None
     window: Window | None = None
     shared: list[Tensor] | None = None
     found: int | None = None
+    proofs: dict[Hashable, Proof] = field(default_factory=dict)
+    fallback: str = ""
 
     def room(
         self, tasks: int, numbers: int, like: Tensor, dtype: torch.dtype
@@ -51,4 +57,4 @@ class Work:
         return Work()
 
     def __getstate__(self) -> dict:
-        return {"rows": None, "window": None, "shared": None, "found": None}
+        return vars(Work())

@@ -1,0 +1,194 @@
+"""The gradients of all losses at one use of a weight, from one backward pass."""
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import Node
+
+from ._ghost import Ghost
+from ._numbers import line
+from ._row_groups import RowGroups
+from ._segment_table import SegmentTable
+from ._segment_uses import result
+from ._use import Use
+
+At = Callable[[int], RowGroups]
+"""From how many numbers a row has to the loss of each row."""
+
+LINEAR = {"AddmmBackward0": 2, "MmBackward0": 1}
+# Nodes whose weights are treated by themselves; all others are called once for each loss.
+KNOWN = (*LINEAR, "ConvolutionBackward0", "NativeLayerNormBackward0", "AddBackward0")
+
+
+def alone(node: Node, uses: Sequence[Use], stride: int) -> bool:
+    """Whether the node itself has to be called for some of its weights.
+
+    Args:
+        node: The node.
+        uses: Its weights.
+        stride: After how many numbers of its gradient the next row of the batch begins.
+    """
+    return any(_way(node, use, stride) is None for use in uses)
+
+
+def linear(node: Node, use: Use, stride: int) -> bool:
+    """Whether the gradient of a weight is a product of two factors with rows.
+
+    Args:
+        node: The node.
+        use: The weight.
+        stride: After how many numbers of its gradient the next row of the batch begins.
+    """
+    return _way(node, use, stride) is _linear
+
+
+def take(
+    node: Node,
+    uses: Sequence[Use],
+    grad: Tensor,
+    at: At,
+    stride: int,
+    table: SegmentTable,
+    ghosts: set[int],
+) -> None:
+    """Put the gradients of all losses at one node into the table.
+
+    Args:
+        node: The node.
+        uses: Its weights.
+        grad: What comes to it from all losses.
+        at: The loss of each row of the gradient, where a row is so many numbers.
+        stride: After how many numbers of it the next row of the batch begins.
+        table: Where they go.
+        ghosts: The weights whose gradients are not to be written out.
+    """
+    rest = []
+    for use in uses:
+        way = _way(node, use, stride)
+        if way is None:
+            rest.append(use)
+        else:
+            way(node, use, grad, at, table, ghosts)
+    if rest:
+        _called(node, rest, grad, at(stride), table)
+
+
+def _way(node: Any, use: Use, stride: int) -> Any:
+    """How one weight of a node is treated; None to call the node."""
+    name, last = node.name(), result(node)
+    if name not in KNOWN or not last:
+        return None
+    fine = stride % last[-1] == 0
+    bias = not use.names and use.leaf.ndim == 1
+    if name in LINEAR and fine and len(last) == 2:
+        plain = node._saved_alpha == node._saved_beta == 1 if name == "AddmmBackward0" else True
+        if use.number == LINEAR[name] and plain and use.names in ((), ("TBackward0",)):
+            return _linear
+        if name == "AddmmBackward0" and use.number == 0 and plain and bias:
+            return _bias if len(use.leaf) == last[-1] else None
+    if name == "AddBackward0" and fine and bias and len(use.leaf) == last[-1]:
+        return _bias if node._saved_alpha == 1 else None
+    if name == "NativeLayerNormBackward0" and not use.names:
+        return _norm if stride % use.leaf.numel() == 0 else None
+    if name == "ConvolutionBackward0" and not use.names and stride % prod(last[1:]) == 0:
+        return _filter if use.number == 1 else _filter_bias
+    return None
+
+
+def _linear(
+    node: Any, use: Use, grad: Tensor, at: At, table: SegmentTable, ghosts: set[int]
+) -> None:
+    given = node._saved_mat1 if node.name() == "AddmmBackward0" else node._saved_self
+    turned = use.names == ("TBackward0",)
+    left, right = (grad, given) if turned else (given, grad)
+    groups = at(grad.shape[1])
+    if id(use.leaf) in ghosts:
+        table.ghosts.append(Ghost(use.leaf, left, right, groups))
+        return
+    block, fresh = table.take(use.leaf)
+    left, right = groups.sort(left), groups.sort(right)
+    size = groups.even
+    same = block.dtype == left.dtype == right.dtype
+    if fresh and same and size:
+        left, right = (each.reshape(len(block), size, -1) for each in (left, right))
+        torch.bmm(left.transpose(1, 2), right, out=block)
+        return
+    for out, (begin, end) in zip(block, groups.bounds, strict=True):
+        if begin == end:
+            if fresh:
+                out.zero_()
+        elif same and fresh:
+            torch.mm(left[begin:end].T, right[begin:end], out=out)
+        elif same:
+            out.addmm_(left[begin:end].T, right[begin:end])
+        else:
+            found = left[begin:end].T @ right[begin:end]
+            out.copy_(found) if fresh else out.add_(found)
+
+
+def _bias(node: Any, use: Use, grad: Tensor, at: At, table: SegmentTable, ghosts: set[int]) -> None:
+    width = len(use.leaf)
+    table.add(use.leaf, at(width).sums(grad.reshape(-1, width)))
+
+
+def _norm(node: Any, use: Use, grad: Tensor, at: At, table: SegmentTable, ghosts: set[int]) -> None:
+    if use.number == 1:
+        grad = grad * ((node._saved_input - node._saved_result1) * node._saved_result2)
+    width = use.leaf.numel()
+    table.add(use.leaf, at(width).sums(grad.reshape(-1, width)))
+
+
+def _filter(
+    node: Any, use: Use, grad: Tensor, at: At, table: SegmentTable, ghosts: set[int]
+) -> None:
+    block, fresh = table.take(use.leaf)
+    groups = at(grad[0].numel())
+    rows, given, weight = groups.sort(grad), groups.sort(node._saved_input), node._saved_weight
+    for out, (begin, end) in zip(block, groups.bounds, strict=True):
+        if begin == end:
+            if fresh:
+                out.zero_()
+            continue
+        found = torch.ops.aten.convolution_backward(
+            rows[begin:end], given[begin:end], weight, None, node._saved_stride,
+            node._saved_padding, node._saved_dilation, node._saved_transposed,
+            node._saved_output_padding, node._saved_groups, [False, True, False],
+        )[1]  # fmt: skip
+        out.copy_(found) if fresh else out.add_(found)
+
+
+def _filter_bias(
+    node: Any, use: Use, grad: Tensor, at: At, table: SegmentTable, ghosts: set[int]
+) -> None:
+    table.add(use.leaf, at(grad[0].numel()).sums(grad.flatten(2).sum(2)))
+
+
+def _called(
+    node: Any, uses: Sequence[Use], grad: Tensor, groups: RowGroups, table: SegmentTable
+) -> None:
+    """Call the node once for each loss, with zeros in the rows of all others."""
+    rows = grad.reshape(len(groups.ids), -1)
+    found: list[list[Tensor]] = [[] for _ in uses]
+    for task in range(groups.tasks):
+        mine = (groups.ids == task)[:, None]
+        outs = node(torch.where(mine, rows, 0).view(grad.shape))
+        outs = outs if isinstance(outs, tuple) else (outs,)
+        for use, parts in zip(uses, found, strict=True):
+            parts.append(_along(use, outs[use.number]))
+    for use, parts in zip(uses, found, strict=True):
+        table.add(use.leaf, torch.stack(parts))
+
+
+def _along(use: Use, grad: Tensor) -> Tensor:
+    """From what a node hands on to the gradient of the weight, as a row."""
+    for node, number in use.path:
+        stem: Any = node
+        kinds = stem._input_metadata
+        grad = grad.sum_to_size(kinds[number].shape).to(kinds[number].dtype)
+        given: list[Tensor | None] = [None] * len(kinds)
+        given[number] = grad
+        grad = stem(*given)
+    return line(grad if grad.layout != torch.strided else grad.sum_to_size(use.leaf.shape))

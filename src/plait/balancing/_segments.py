@@ -1,0 +1,216 @@
+"""Every place where a shared weight meets rows, and where rows lie there."""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import GradientEdge, Node
+
+from ._batch_rows import BatchRows
+from ._graph import Edge, Graph, many
+from ._row_groups import RowGroups
+from ._segment_kinds import alone, linear, take
+from ._segment_table import SegmentTable
+from ._segment_uses import result, structure, uses
+from ._use import Use
+
+
+@dataclass(frozen=True)
+class Segments:
+    """What the gradients of all losses are read from in one backward pass.
+
+    Args:
+        graph: The graph of the losses.
+        rows: Which rows each loss is about.
+        uses: The weights at each node.
+        key: What the way of rows through the shared part follows from.
+        places: The place of each shared node among them, the same for one key.
+        strides: After how many numbers the next row of the batch begins, at the gradient of each
+            shared node's place and result; None where that is not known.
+    """
+
+    graph: Graph
+    rows: BatchRows
+    uses: dict[Node, list[Use]]
+    key: Hashable
+    places: dict[Node, int]
+    strides: dict[tuple[int, int], int | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, graph: Graph, rows: BatchRows, targets: Sequence[Tensor]) -> "Segments | str":
+        """Read a graph; or say why gradients cannot be read from one pass.
+
+        Args:
+            graph: The graph of the losses.
+            rows: Which rows each is about.
+            targets: The shared weights.
+        """
+        found = uses(graph, targets)
+        if isinstance(found, str):
+            return found
+        key, places = structure(graph, found, len(rows.ids))
+        return cls(graph, rows, found, key, places)
+
+    @property
+    def edges(self) -> list[Edge]:
+        """Where it matters how rows lie: at shared weights, and where losses enter."""
+        tasks = self.graph.tasks
+        found = {(node, 0): None for node in self.uses if many(tasks[node])}
+        for node, number, _ in self.graph.gates:
+            edge = self.graph.children[node][number]
+            if edge is not None and edge[0] in self.places:
+                found[edge] = None
+        return list(found)
+
+    def spot(self, edge: Edge) -> tuple[int, int]:
+        """The name of an edge that is the same for all graphs of one key.
+
+        Args:
+            edge: The edge.
+        """
+        return self.places[edge[0]], edge[1]
+
+    @property
+    def spots(self) -> dict[tuple[int, int], Edge]:
+        """The edges by the names that are the same for all graphs of one key."""
+        return {self.spot(edge): edge for edge in self.edges}
+
+    def ghosts(self) -> set[int]:
+        """The weights whose gradients are cheaper not to write out: few rows, and many numbers."""
+        count: dict[int, int] = {}
+        for some in self.uses.values():
+            for use in some:
+                count[id(use.leaf)] = count.get(id(use.leaf), 0) + 1
+        tasks, found = self.rows.tasks, set()
+        for node, some in self.uses.items():
+            for use in some:
+                if count[id(use.leaf)] == 1 and linear(node, use, self.stride(node)):
+                    rows = result(node)[0]
+                    # Beside one product both need: the products of rows with rows, or those of
+                    # the gradients and their weighted sum, which are bound by memory.
+                    spared = rows**2 * sum(use.leaf.shape)
+                    if spared < use.leaf.numel() * (3 * tasks**2 + 16 * tasks):
+                        found.add(id(use.leaf))
+        return found
+
+    def stride(self, node: Node) -> int:
+        """After how many numbers of a node's gradient the next row of the batch begins.
+
+        Args:
+            node: The node.
+        """
+        if many(self.graph.tasks[node]):
+            found = self.strides[self.places[node], 0]
+            assert found, "nodes with weights were looked at"
+            return found
+        return result(node).numel()  # it is all of one loss
+
+    def at(self, node: Node) -> Callable[[int], RowGroups]:
+        """The loss of each row of a node's gradient, for rows of so many numbers.
+
+        Args:
+            node: The node.
+        """
+        size = result(node).numel()
+        tasks = self.graph.tasks[node]
+        if not many(tasks):
+            return lambda width: self.rows.one(size // width, tasks.bit_length() - 1)
+        stride, batch = self.stride(node), len(self.rows.ids)
+        return lambda width: self.rows.groups(size // width // batch, stride // width)
+
+    def run(
+        self,
+        losses: Sequence[Tensor],
+        seeds: Sequence[Tensor],
+        own: Sequence[Sequence[Tensor]],
+        table: SegmentTable,
+        ghosts: set[int],
+        keep: bool = False,
+    ) -> tuple[list[list[Tensor]], Tensor]:
+        """One backward pass, in which the gradients of all losses are read.
+
+        Args:
+            losses: The losses.
+            seeds: What each is multiplied by.
+            own: The weights of each alone.
+            table: Where the gradients of shared weights go.
+            ghosts: The weights whose gradients are not to be written out.
+            keep: Whether the graph is needed once more.
+
+        Returns:
+            The gradients of each loss's own weights, and how many numbers came from a loss at rows
+            that are not its own.
+        """
+        behind = self._behind()
+        handles, ends, outside = [], [], []
+
+        def read(node: Node, grad: Tensor | None) -> None:
+            if grad is not None:
+                at, stride = self.at(node), self.stride(node)
+                take(node, self.uses[node], grad, at, stride, table, ghosts)
+
+        def before(node: Node) -> Callable[[Sequence[Tensor | None]], None]:
+            return lambda grads: read(node, grads[0])
+
+        for node, some in self.uses.items():
+            # Within a pass a node hands on what was asked of it; called after it, all.
+            called = alone(node, some, self.stride(node))
+            keep |= called and node in behind
+            if called or node not in behind:
+                ends.append(node)
+            else:
+                handles.append(node.register_prehook(before(node)))
+        for node, number, task in self.graph.gates:
+            edge = self.graph.children[node][number]
+            stride = None if edge is None else self.strides.get(self._named(edge))
+            if stride:
+                handles.append(node.register_hook(self._watch(number, task, stride, outside)))
+        leaves = [leaf for some in own for leaf in some]
+        try:
+            wanted: Any = [*(GradientEdge(node, 0) for node in ends), *leaves]
+            grads = torch.autograd.grad(
+                list(losses),
+                wanted,
+                [seed.to(loss.device, loss.dtype).expand_as(loss)
+                 for seed, loss in zip(seeds, losses, strict=True)],
+                retain_graph=keep,
+                allow_unused=True,
+            )  # fmt: skip
+        finally:
+            for handle in handles:
+                handle.remove()
+        for node, grad in zip(ends, grads, strict=False):
+            read(node, grad)
+        table.close()
+        rest = iter(grads[len(ends) :])
+        private = [[next(rest) for _ in some] for some in own]
+        return private, torch.stack(outside).sum() if outside else torch.zeros(())
+
+    def _named(self, edge: Edge) -> tuple[int, int]:
+        return self.places.get(edge[0], -1), edge[1]
+
+    def _behind(self) -> set[Node]:
+        """The nodes with another of them behind, so that a pass runs them by itself."""
+        found: set[Node] = set()
+        for node in reversed(self.graph.nodes):
+            for edge in self.graph.next(node):
+                if edge[0] in self.uses or edge[0] in found:
+                    found.add(node)
+                    break
+        return found
+
+    def _watch(
+        self, number: int, task: int, stride: int, outside: list[Tensor]
+    ) -> Callable[[Sequence[Tensor | None], object], None]:
+        """Count what a loss hands to rows that are not its own."""
+        others = self.rows.others(task)
+
+        def hook(grads: Sequence[Tensor | None], _: object) -> None:
+            grad = grads[number]
+            if grad is not None:
+                rows = grad.reshape(-1, len(self.rows.ids), stride)
+                outside.append(torch.count_nonzero(rows[:, others]))
+
+        return hook
