@@ -71,13 +71,13 @@ class BatchRows:
         ids = torch.where(table.any(0), of, count)
         return cls(ids, count)
 
-    def others(self, task: int) -> Int[Tensor, " some"]:
-        """The rows that one loss is not about.
+    def own(self, task: int) -> Int[Tensor, " some"]:
+        """The rows that one loss is about.
 
         Args:
             task: The loss.
         """
-        return (self.ids != task).nonzero()[:, 0]
+        return (self.ids == task).nonzero()[:, 0]
 
     def groups(self, repeats: int, inner: int) -> RowGroups:
         """How the rows of an activation belong to losses.

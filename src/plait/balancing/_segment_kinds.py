@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import Node
 
 from ._ghost import Ghost
 from ._numbers import line
@@ -17,67 +16,22 @@ from ._use import Use
 
 At = Callable[[int], RowGroups]
 """From how many numbers a row has to the loss of each row."""
+Way = Callable[[Any, Use, Tensor, At, SegmentTable, set[int]], None]
+"""From a node, one of its weights and the gradient to what goes into the table."""
 
 LINEAR = {"AddmmBackward0": 2, "MmBackward0": 1}
 # Nodes whose weights are treated by themselves; all others are called once for each loss.
 KNOWN = (*LINEAR, "ConvolutionBackward0", "NativeLayerNormBackward0", "AddBackward0")
 
 
-def alone(node: Node, uses: Sequence[Use], stride: int) -> bool:
-    """Whether the node itself has to be called for some of its weights.
+def way(node: Any, use: Use, stride: int) -> Way | None:
+    """How the gradients of one weight are read; None to call the node for each loss.
 
     Args:
-        node: The node.
-        uses: Its weights.
-        stride: After how many numbers of its gradient the next row of the batch begins.
-    """
-    return any(_way(node, use, stride) is None for use in uses)
-
-
-def linear(node: Node, use: Use, stride: int) -> bool:
-    """Whether the gradient of a weight is a product of two factors with rows.
-
-    Args:
-        node: The node.
+        node: Where the weight meets rows.
         use: The weight.
-        stride: After how many numbers of its gradient the next row of the batch begins.
+        stride: After how many numbers of the node's gradient the next row of the batch begins.
     """
-    return _way(node, use, stride) is _linear
-
-
-def take(
-    node: Node,
-    uses: Sequence[Use],
-    grad: Tensor,
-    at: At,
-    stride: int,
-    table: SegmentTable,
-    ghosts: set[int],
-) -> None:
-    """Put the gradients of all losses at one node into the table.
-
-    Args:
-        node: The node.
-        uses: Its weights.
-        grad: What comes to it from all losses.
-        at: The loss of each row of the gradient, where a row is so many numbers.
-        stride: After how many numbers of it the next row of the batch begins.
-        table: Where they go.
-        ghosts: The weights whose gradients are not to be written out.
-    """
-    rest = []
-    for use in uses:
-        way = _way(node, use, stride)
-        if way is None:
-            rest.append(use)
-        else:
-            way(node, use, grad, at, table, ghosts)
-    if rest:
-        _called(node, rest, grad, at(stride), table)
-
-
-def _way(node: Any, use: Use, stride: int) -> Any:
-    """How one weight of a node is treated; None to call the node."""
     name, last = node.name(), result(node)
     if name not in KNOWN or not last:
         return None
@@ -86,7 +40,7 @@ def _way(node: Any, use: Use, stride: int) -> Any:
     if name in LINEAR and fine and len(last) == 2:
         plain = node._saved_alpha == node._saved_beta == 1 if name == "AddmmBackward0" else True
         if use.number == LINEAR[name] and plain and use.names in ((), ("TBackward0",)):
-            return _linear
+            return product
         if name == "AddmmBackward0" and use.number == 0 and plain and bias:
             return _bias if len(use.leaf) == last[-1] else None
     if name == "AddBackward0" and fine and bias and len(use.leaf) == last[-1]:
@@ -98,9 +52,10 @@ def _way(node: Any, use: Use, stride: int) -> Any:
     return None
 
 
-def _linear(
+def product(
     node: Any, use: Use, grad: Tensor, at: At, table: SegmentTable, ghosts: set[int]
 ) -> None:
+    """The weight of a linear layer: a product of two factors with rows."""
     given = node._saved_mat1 if node.name() == "AddmmBackward0" else node._saved_self
     turned = use.names == ("TBackward0",)
     left, right = (grad, given) if turned else (given, grad)
@@ -136,7 +91,8 @@ def _bias(node: Any, use: Use, grad: Tensor, at: At, table: SegmentTable, ghosts
 
 def _norm(node: Any, use: Use, grad: Tensor, at: At, table: SegmentTable, ghosts: set[int]) -> None:
     if use.number == 1:
-        grad = grad * ((node._saved_input - node._saved_result1) * node._saved_result2)
+        given = node._saved_input - node._saved_result1
+        grad = given.mul_(node._saved_result2).mul_(grad)
     width = use.leaf.numel()
     table.add(use.leaf, at(width).sums(grad.reshape(-1, width)))
 
@@ -166,10 +122,18 @@ def _filter_bias(
     table.add(use.leaf, at(grad[0].numel()).sums(grad.flatten(2).sum(2)))
 
 
-def _called(
+def called(
     node: Any, uses: Sequence[Use], grad: Tensor, groups: RowGroups, table: SegmentTable
 ) -> None:
-    """Call the node once for each loss, with zeros in the rows of all others."""
+    """Call a node once for each loss, with zeros in the rows of all others.
+
+    Args:
+        node: The node.
+        uses: Its weights.
+        grad: What comes to it from all losses.
+        groups: The loss of each row.
+        table: Where the gradients go.
+    """
     rows = grad.reshape(len(groups.ids), -1)
     found: list[list[Tensor]] = [[] for _ in uses]
     for task in range(groups.tasks):

@@ -7,53 +7,60 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ._ghost import Ghost
+from ._grads import add, add_flat
 from ._numbers import precision
 from ._work import Work
 
 WIDE = 1024
+FEW = 4096
 
 
 class SegmentTable:
-    """Where the gradients of shared weights are put: a row for each loss.
+    """Where the gradients of shared weights are put: for each weight a matrix, a row for each loss.
+
+    The matrix of a weight lies in one piece, so that it is still in the cache of a processor when
+    its inner products are taken. Those of small weights lie side by side, as one.
 
     Args:
         work: The room for them.
         tasks: How many losses there are.
-        leaves: The weights that have columns in it.
+        leaves: The weights.
+        whole: Whether all weights lie side by side, as rules want it that look at all numbers.
     """
 
-    def __init__(self, work: Work, tasks: int, leaves: Sequence[Tensor]) -> None:
-        self.leaves = list(leaves)
-        sizes = [leaf.numel() for leaf in leaves]
+    def __init__(
+        self, work: Work, tasks: int, leaves: Sequence[Tensor], whole: bool = False
+    ) -> None:
+        self.small = [leaf for leaf in leaves if whole or leaf.numel() < FEW]
+        self.large = [] if whole else [leaf for leaf in leaves if leaf.numel() >= FEW]
+        sizes = [leaf.numel() for leaf in self.small]
+        width = sum(sizes)
+        numbers = width + sum(leaf.numel() for leaf in self.large)
         like = leaves[0] if leaves else torch.empty(0)
-        self.rows = work.room(tasks, sum(sizes), like, precision(leaves))
-        self.places: dict[int, tuple[int, Tensor]] = {}
-        self.fresh = {id(leaf) for leaf in leaves}
-        begin = 0
-        for leaf, size in zip(leaves, sizes, strict=True):
-            self.places[id(leaf)] = begin, leaf
-            begin += size
+        room = work.room(tasks, numbers, like, precision(leaves)).view(-1)
+        self.rows: Float[Tensor, "tasks small"] = room[: tasks * width].view(tasks, width)
+        self.blocks = {
+            id(leaf): part.view(tasks, *leaf.shape)
+            for leaf, part in zip(self.small, self.rows.split(sizes, 1), strict=True)
+        }
+        begin = tasks * width
+        for leaf in self.large:
+            end = begin + tasks * leaf.numel()
+            self.blocks[id(leaf)] = room[begin:end].view(tasks, *leaf.shape)
+            begin = end
+        self.fresh = set(self.blocks)
         self.ghosts: list[Ghost] = []
-
-    def block(self, leaf: Tensor) -> Tensor:
-        """The rows of one weight, in its shape.
-
-        Args:
-            leaf: The weight.
-        """
-        begin, _ = self.places[id(leaf)]
-        part = self.rows[:, begin : begin + leaf.numel()]
-        return part.view(len(part), *leaf.shape)
+        self.products: dict[int, Tensor] = {}
 
     def take(self, leaf: Tensor) -> tuple[Tensor, bool]:
-        """The rows of one weight, and whether nothing is in them so far; then something is.
+        """The matrix of one weight, and whether nothing is in it so far; then something is.
 
         Args:
             leaf: The weight.
         """
         fresh = id(leaf) in self.fresh
         self.fresh.discard(id(leaf))
-        return self.block(leaf), fresh
+        return self.blocks[id(leaf)], fresh
 
     def add(self, leaf: Tensor, grads: Tensor) -> None:
         """Add the gradients of all losses for one weight.
@@ -66,27 +73,60 @@ class SegmentTable:
         grads = grads.reshape(block.shape)
         block.copy_(grads) if fresh else block.add_(grads)
 
+    def done(self, leaf: Tensor) -> None:
+        """Take the inner products of one large weight, to which nothing will be added.
+
+        Args:
+            leaf: The weight.
+        """
+        block = self.blocks[id(leaf)]
+        if leaf.numel() >= FEW and self.large:
+            self.products[id(leaf)] = products(block.flatten(1))
+
     def close(self) -> None:
         """Write zeros where nothing was."""
-        for leaf in self.leaves:
-            if id(leaf) in self.fresh:
-                self.block(leaf).zero_()
+        for place in self.fresh:
+            self.blocks[place].zero_()
         self.fresh = set()
 
     def gramian(self) -> Float[Tensor, "tasks tasks"]:
         """The inner products of all."""
-        rows = self.rows
-        numbers = rows.shape[1]
-        whole = numbers // WIDE if rows.device.type == "cpu" else 0
-        if whole < 2:
-            found = (rows @ rows.T).double()
-        else:
-            # A processor multiplies few long rows faster in pieces.
-            end = whole * WIDE
-            parts = rows[:, :end].view(len(rows), whole, WIDE).transpose(0, 1)
-            found = torch.bmm(parts, parts.transpose(1, 2)).double().sum(0)
-            if end < numbers:
-                found += (rows[:, end:] @ rows[:, end:].T).double()
+        found = products(self.rows)
+        for leaf in self.large:
+            known = self.products.get(id(leaf))
+            found += products(self.blocks[id(leaf)].flatten(1)) if known is None else known
         for ghost in self.ghosts:
             found += ghost.gramian()
         return found
+
+    def spread(self, weights: Float[Tensor, " tasks"], direction: Tensor | None) -> None:
+        """Add the weighted gradient into ``.grad``.
+
+        Args:
+            weights: Of the losses.
+            direction: What is added instead at all weights that lie side by side.
+        """
+        share = weights.to(self.rows.device, self.rows.dtype)
+        if self.small:
+            add_flat(self.small, share @ self.rows if direction is None else direction)
+        mixed = [share @ self.blocks[id(leaf)].flatten(1) for leaf in self.large]
+        mixed = [grad.view(leaf.shape) for grad, leaf in zip(mixed, self.large, strict=True)]
+        add(self.large, mixed)
+        add([ghost.leaf for ghost in self.ghosts], [ghost.mix(weights) for ghost in self.ghosts])
+
+
+def products(rows: Float[Tensor, "tasks numbers"]) -> Float[Tensor, "tasks tasks"]:
+    """The inner products of rows, in float64.
+
+    Args:
+        rows: The rows.
+    """
+    numbers = rows.shape[1]
+    whole = numbers // WIDE
+    if rows.device.type != "cpu" or whole < WIDE // 8:
+        return (rows @ rows.T).double()
+    # A processor multiplies a few very long rows faster in pieces.
+    parts = rows[:, : whole * WIDE].unflatten(1, (whole, WIDE)).transpose(0, 1)
+    found = torch.bmm(parts, parts.transpose(1, 2)).double().sum(0)
+    rest = rows[:, whole * WIDE :]
+    return found + (rest @ rest.T).double() if rest.shape[1] else found

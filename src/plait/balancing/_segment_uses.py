@@ -47,36 +47,33 @@ def uses(graph: Graph, targets: Sequence[Tensor]) -> dict[Node, list[Use]] | str
             return "a shared weight is complex"
         if leaf._backward_hooks:
             return "a shared weight has a hook, which should see the gradient of each task"
+    children, tasks = graph.children, graph.tasks
     stems: dict[Node, Edge] = {}
     for node in reversed(graph.nodes):
-        inside = graph.children[node]
+        inside = children[node]
         edge = inside[0] if len(inside) == 1 else None
         if edge and (edge[0] in leaves or edge[0] in stems) and node.name() in STEMS:
             stems[node] = edge
     found: dict[Node, list[Use]] = {}
     for node in graph.nodes:
-        if many(graph.tasks[node]) and (name := _by_data(node)):
+        if many(tasks[node]) and (name := _by_data(node)):
             return f"{name} is among what is shared, and may take any rows"
         if node in stems:
             continue
-        for number, edge in enumerate(graph.children[node]):
-            if edge is None:
-                continue
-            if edge[0] in leaves or edge[0] in stems:
-                if isinstance(node, BackwardCFunction):
-                    return f"{node.name()} is written in Python"
+        for number, edge in enumerate(children[node]):
+            if edge is not None and (edge[0] in leaves or edge[0] in stems):
                 path, at = [], edge
                 while at[0] in stems:
                     path.append(at)
                     at = stems[at[0]]
                 found.setdefault(node, []).append(Use(node, number, graph.leaves[at[0]], path))
-    for node in graph.nodes:
-        for edge in graph.next(node):
-            if edge[1] and edge[0] in found:
-                return f"{edge[0].name()} has several results"
-    for node, number in graph.roots:
-        if many(graph.tasks[node]) or (node in found and number):
-            return "losses are one tensor on the way"
+    for node in found:
+        if isinstance(node, BackwardCFunction):
+            return f"{node.name()} is written in Python"
+        if len(node._input_metadata) > 1:
+            return f"{node.name()} has several results"
+    if any(many(tasks[node]) for node, _ in graph.roots):
+        return "losses are one tensor on the way"
     return found
 
 

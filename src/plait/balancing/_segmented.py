@@ -8,13 +8,12 @@ from torch import Tensor
 
 from ._batch_rows import BatchRows
 from ._call import Call
-from ._grads import add
 from ._graph import Graph
 from ._proof import Proof
 from ._segment_proof import layouts, mixed, prove
 from ._segment_table import SegmentTable
 from ._segments import Segments
-from ._shared import Found, Shared, settle
+from ._shared import Found, Shared, apart, directed
 
 KEPT = 64
 
@@ -67,17 +66,15 @@ class Segmented:
     ) -> Found:
         """What is proved: one pass."""
         losses, rule = list(call.losses.values()), call.balancer
-        ghosts = segments.ghosts() if rule.needs != "jacobian" else set()
+        whole = rule.needs == "jacobian"
+        ghosts = set() if whole else segments.ghosts()
         kept = [leaf for leaf in targets if id(leaf) not in ghosts]
-        table = SegmentTable(rule.work, len(losses), kept)
+        table = SegmentTable(rule.work, len(losses), kept, whole)
         private, outside = segments.run(losses, call.seeds, own, table, ghosts)
         gramian = table.gramian()
-        if bool(outside) and bool(gramian.isfinite().all()):
+        if outside and bool(torch.stack(outside).any()) and bool(gramian.isfinite().all()):
             raise mixed(type(rule).__name__)
-        weights, step = call.solve(gramian, table.rows)
-        settle(call, step, weights, table.rows, kept, own, private)
-        add([ghost.leaf for ghost in table.ghosts], [ghost.mix(weights) for ghost in table.ghosts])
-        return weights, gramian
+        return self._settled(call, table, gramian, own, private)
 
     def _proved(
         self,
@@ -91,7 +88,7 @@ class Segmented:
         work.fallback = layouts(segments, losses, type(call.balancer).__name__)
         if work.fallback:
             return Shared()(call)
-        table = SegmentTable(work, len(losses), targets)
+        table = SegmentTable(work, len(losses), targets, call.balancer.needs == "jacobian")
         segments.run(losses, call.seeds, own, table, set(), keep=True)
         private, sound = prove(call, segments, table, targets, own)
         if sound:
@@ -100,7 +97,18 @@ class Segmented:
             known = work.proofs.get(segments.key)
             before = {} if known is None else known.strides
             work.proofs[segments.key] = Proof({**before, **segments.strides}, segments.rows.ids)
-        gramian = table.gramian()
+        return self._settled(call, table, table.gramian(), own, private)
+
+    def _settled(
+        self,
+        call: Call,
+        table: SegmentTable,
+        gramian: Tensor,
+        own: Sequence[Sequence[Tensor]],
+        private: Sequence[Sequence[Tensor]],
+    ) -> Found:
+        """Ask the rule, and add what it says."""
         weights, step = call.solve(gramian, table.rows)
-        settle(call, step, weights, table.rows, targets, own, private)
+        table.spread(weights, directed(call, step))
+        apart(call, step, own, private)
         return weights, gramian

@@ -1,7 +1,9 @@
 """Every place where a shared weight meets rows, and where rows lie there."""
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -11,9 +13,10 @@ from torch.autograd.graph import GradientEdge, Node
 from ._batch_rows import BatchRows
 from ._graph import Edge, Graph, many
 from ._row_groups import RowGroups
-from ._segment_kinds import alone, linear, take
+from ._segment_kinds import Way, called, product, way
 from ._segment_table import SegmentTable
 from ._segment_uses import result, structure, uses
+from ._segment_watch import watch
 from ._use import Use
 
 
@@ -53,7 +56,7 @@ class Segments:
         key, places = structure(graph, found, len(rows.ids))
         return cls(graph, rows, found, key, places)
 
-    @property
+    @cached_property
     def edges(self) -> list[Edge]:
         """Where it matters how rows lie: at shared weights, and where losses enter."""
         tasks = self.graph.tasks
@@ -72,21 +75,30 @@ class Segments:
         """
         return self.places[edge[0]], edge[1]
 
-    @property
+    @cached_property
     def spots(self) -> dict[tuple[int, int], Edge]:
         """The edges by the names that are the same for all graphs of one key."""
         return {self.spot(edge): edge for edge in self.edges}
 
+    @cached_property
+    def ways(self) -> dict[Node, list[Way | None]]:
+        """How the gradients of each weight are read; None where the node is to be called."""
+        return {
+            node: [way(node, use, self.stride(node)) for use in some]
+            for node, some in self.uses.items()
+        }
+
+    @cached_property
+    def count(self) -> dict[int, int]:
+        """How often each weight is used."""
+        return Counter(id(use.leaf) for some in self.uses.values() for use in some)
+
     def ghosts(self) -> set[int]:
         """The weights whose gradients are cheaper not to write out: few rows, and many numbers."""
-        count: dict[int, int] = {}
-        for some in self.uses.values():
-            for use in some:
-                count[id(use.leaf)] = count.get(id(use.leaf), 0) + 1
         tasks, found = self.rows.tasks, set()
         for node, some in self.uses.items():
-            for use in some:
-                if count[id(use.leaf)] == 1 and linear(node, use, self.stride(node)):
+            for use, known in zip(some, self.ways[node], strict=True):
+                if known is product and self.count[id(use.leaf)] == 1:
                     rows = result(node)[0]
                     # Beside one product both need: the products of rows with rows, or those of
                     # the gradients and their weighted sum, which are bound by memory.
@@ -128,7 +140,7 @@ class Segments:
         table: SegmentTable,
         ghosts: set[int],
         keep: bool = False,
-    ) -> tuple[list[list[Tensor]], Tensor]:
+    ) -> tuple[list[list[Tensor]], list[Tensor]]:
         """One backward pass, in which the gradients of all losses are read.
 
         Args:
@@ -140,33 +152,38 @@ class Segments:
             keep: Whether the graph is needed once more.
 
         Returns:
-            The gradients of each loss's own weights, and how many numbers came from a loss at rows
-            that are not its own.
+            The gradients of each loss's own weights, and numbers that are not zero if something
+            came from a loss at rows that are not its own.
         """
         behind = self._behind()
-        handles, ends, outside = [], [], []
+        handles, ends = [], []
+        count = dict(self.count)
 
         def read(node: Node, grad: Tensor | None) -> None:
+            some, ways, at = self.uses[node], self.ways[node], self.at(node)
             if grad is not None:
-                at, stride = self.at(node), self.stride(node)
-                take(node, self.uses[node], grad, at, stride, table, ghosts)
+                for use, known in zip(some, ways, strict=True):
+                    if known is not None:
+                        known(node, use, grad, at, table, ghosts)
+                rest = [use for use, known in zip(some, ways, strict=True) if known is None]
+                if rest:
+                    called(node, rest, grad, at(self.stride(node)), table)
+            for use in some:
+                count[id(use.leaf)] -= 1
+                if not count[id(use.leaf)] and id(use.leaf) not in ghosts:
+                    table.done(use.leaf)
 
         def before(node: Node) -> Callable[[Sequence[Tensor | None]], None]:
             return lambda grads: read(node, grads[0])
 
-        for node, some in self.uses.items():
+        for node, ways in self.ways.items():
             # Within a pass a node hands on what was asked of it; called after it, all.
-            called = alone(node, some, self.stride(node))
-            keep |= called and node in behind
-            if called or node not in behind:
+            keep |= None in ways and node in behind
+            if None in ways or node not in behind:
                 ends.append(node)
             else:
                 handles.append(node.register_prehook(before(node)))
-        for node, number, task in self.graph.gates:
-            edge = self.graph.children[node][number]
-            stride = None if edge is None else self.strides.get(self._named(edge))
-            if stride:
-                handles.append(node.register_hook(self._watch(number, task, stride, outside)))
+        outside = watch(self.graph, self.rows, self._gates(), handles)
         leaves = [leaf for some in own for leaf in some]
         try:
             wanted: Any = [*(GradientEdge(node, 0) for node in ends), *leaves]
@@ -185,11 +202,10 @@ class Segments:
             read(node, grad)
         table.close()
         rest = iter(grads[len(ends) :])
-        private = [[next(rest) for _ in some] for some in own]
-        return private, torch.stack(outside).sum() if outside else torch.zeros(())
+        return [[next(rest) for _ in some] for some in own], outside
 
-    def _named(self, edge: Edge) -> tuple[int, int]:
-        return self.places.get(edge[0], -1), edge[1]
+    def _gates(self) -> dict[Edge, int | None]:
+        return {edge: self.strides.get(self.spot(edge)) for edge in self.edges}
 
     def _behind(self) -> set[Node]:
         """The nodes with another of them behind, so that a pass runs them by itself."""
@@ -200,17 +216,3 @@ class Segments:
                     found.add(node)
                     break
         return found
-
-    def _watch(
-        self, number: int, task: int, stride: int, outside: list[Tensor]
-    ) -> Callable[[Sequence[Tensor | None], object], None]:
-        """Count what a loss hands to rows that are not its own."""
-        others = self.rows.others(task)
-
-        def hook(grads: Sequence[Tensor | None], _: object) -> None:
-            grad = grads[number]
-            if grad is not None:
-                rows = grad.reshape(-1, len(self.rows.ids), stride)
-                outside.append(torch.count_nonzero(rows[:, others]))
-
-        return hook

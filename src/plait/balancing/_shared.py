@@ -60,7 +60,11 @@ class Shared:
         if again:
             spread(call, weights, graph, targets)
             return weights, gramian
-        settle(call, step, weights, table, targets, own, private)
+        direction = directed(call, step)
+        if direction is None:
+            direction = weights.to(table.device, table.dtype) @ table
+        add_flat(targets, direction)
+        apart(call, step, own, private)
         return weights, gramian
 
     def targets(self, call: Call, graph: Graph) -> list[Tensor]:
@@ -103,32 +107,33 @@ class Shared:
         return graph.shared
 
 
-def settle(
-    call: Call,
-    step: Step,
-    weights: Float[Tensor, " present"],
-    table: Float[Tensor, "present numbers"],
-    targets: Sequence[Tensor],
-    own: Sequence[Sequence[Tensor]],
-    private: Sequence[Sequence[Tensor]],
-) -> None:
-    """Add what was weighed, where the gradients themselves are there.
+def directed(call: Call, step: Step) -> Tensor | None:
+    """The shared gradient itself, of a rule that is no weighted sum.
 
     Args:
         call: The losses.
         step: What the rule saw.
-        weights: What it said.
-        table: The gradient of each loss at the shared weights.
-        targets: These, in the order of its columns.
+    """
+    direction = call.balancer.direction(step)
+    if direction is None or call.scale is None:
+        return direction
+    return direction * call.scale.to(direction)
+
+
+def apart(
+    call: Call,
+    step: Step,
+    own: Sequence[Sequence[Tensor]],
+    private: Sequence[Sequence[Tensor]],
+) -> None:
+    """Add the gradients of what losses have for themselves.
+
+    Args:
+        call: The losses.
+        step: What the rule saw.
         own: The weights that each loss has for itself.
         private: Their gradients.
     """
-    direction = call.balancer.direction(step)
-    if direction is None:
-        direction = weights.to(table.device, table.dtype) @ table
-    elif call.scale is not None:
-        direction = direction * call.scale.to(direction)
-    add_flat(targets, direction)
     shares = call.balancer.private(step)
     for task, (leaves, grads) in enumerate(zip(own, private, strict=True)):
         if shares is not None:
