@@ -15,10 +15,12 @@ class Proof:
         strides: After how many numbers the next row begins, for each place that was seen; None
             where that did not show.
         ids: The loss of each row, when it was compared.
+        late: Whether what was kept for backward is looked at after the pass.
     """
 
     strides: Mapping[tuple[int, int], int | None]
     ids: Int[Tensor, " batch"]
+    late: bool = False
 
     def covers(self, places: Mapping[tuple[int, int], object], ids: Tensor) -> bool:
         """Whether it says enough of a graph of the same structure.

@@ -48,16 +48,6 @@ class RowGroups:
         """
         return rows if self.order is None else rows.index_select(0, self.order)
 
-    def sums(self, rows: Float[Tensor, "rows width"]) -> Float[Tensor, "tasks width"]:
-        """The sum of the rows of each loss; of half precision in float32.
-
-        Args:
-            rows: What is added up.
-        """
-        if rows.dtype in (torch.float16, torch.bfloat16):
-            rows = rows.float()
-        return self.mask(rows.dtype) @ rows
-
     def mask(self, dtype: torch.dtype) -> Float[Tensor, "tasks rows"]:
         """A one where a row is of a loss.
 

@@ -86,7 +86,7 @@ def product(
 
 def _bias(node: Any, use: Use, grad: Tensor, at: At, table: SegmentTable, ghosts: set[int]) -> None:
     width = len(use.leaf)
-    table.add(use.leaf, at(width).sums(grad.reshape(-1, width)))
+    table.sum(use.leaf, grad.reshape(-1, width), at(width))
 
 
 def _norm(node: Any, use: Use, grad: Tensor, at: At, table: SegmentTable, ghosts: set[int]) -> None:
@@ -94,7 +94,7 @@ def _norm(node: Any, use: Use, grad: Tensor, at: At, table: SegmentTable, ghosts
         given = node._saved_input - node._saved_result1
         grad = given.mul_(node._saved_result2).mul_(grad)
     width = use.leaf.numel()
-    table.add(use.leaf, at(width).sums(grad.reshape(-1, width)))
+    table.sum(use.leaf, grad.reshape(-1, width), at(width))
 
 
 def _filter(
@@ -119,7 +119,7 @@ def _filter(
 def _filter_bias(
     node: Any, use: Use, grad: Tensor, at: At, table: SegmentTable, ghosts: set[int]
 ) -> None:
-    table.add(use.leaf, at(grad[0].numel()).sums(grad.flatten(2).sum(2)))
+    table.sum(use.leaf, grad.flatten(2).sum(2), at(grad[0].numel()))
 
 
 def called(
@@ -135,10 +135,11 @@ def called(
         table: Where the gradients go.
     """
     rows = grad.reshape(len(groups.ids), -1)
+    rest = [None] * (len(node._input_metadata) - 1)
     found: list[list[Tensor]] = [[] for _ in uses]
     for task in range(groups.tasks):
         mine = (groups.ids == task)[:, None]
-        outs = node(torch.where(mine, rows, 0).view(grad.shape))
+        outs = node(torch.where(mine, rows, 0).view(grad.shape), *rest)
         outs = outs if isinstance(outs, tuple) else (outs,)
         for use, parts in zip(uses, found, strict=True):
             parts.append(_along(use, outs[use.number]))

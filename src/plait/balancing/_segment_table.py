@@ -9,6 +9,7 @@ from torch import Tensor
 from ._ghost import Ghost
 from ._grads import add, add_flat
 from ._numbers import precision
+from ._row_groups import RowGroups
 from ._work import Work
 
 WIDE = 1024
@@ -72,6 +73,24 @@ class SegmentTable:
         block, fresh = self.take(leaf)
         grads = grads.reshape(block.shape)
         block.copy_(grads) if fresh else block.add_(grads)
+
+    def sum(self, leaf: Tensor, rows: Float[Tensor, "rows width"], groups: RowGroups) -> None:
+        """Add the sums of rows, those of each loss apart; of half precision in float32.
+
+        Args:
+            leaf: The weight.
+            rows: What is added up, as wide as the weight is large.
+            groups: The loss of each row.
+        """
+        block, fresh = self.take(leaf)
+        if rows.dtype.itemsize < 4:
+            rows = rows.float()
+        mask = groups.mask(rows.dtype)
+        if fresh and rows.dtype == block.dtype:
+            torch.mm(mask, rows, out=block.flatten(1))
+        else:
+            found = (mask @ rows).view(block.shape)
+            block.copy_(found) if fresh else block.add_(found)
 
     def done(self, leaf: Tensor) -> None:
         """Take the inner products of one large weight, to which nothing will be added.

@@ -70,8 +70,11 @@ def uses(graph: Graph, targets: Sequence[Tensor]) -> dict[Node, list[Use]] | str
     for node in found:
         if isinstance(node, BackwardCFunction):
             return f"{node.name()} is written in Python"
-        if len(node._input_metadata) > 1:
-            return f"{node.name()} has several results"
+    several = {node for node in found if len(node._input_metadata) > 1}
+    for node in graph.nodes if several else ():
+        for edge in graph.next(node):
+            if edge[1] and edge[0] in several:
+                return f"{edge[0].name()} has several results"
     if any(many(tasks[node]) for node, _ in graph.roots):
         return "losses are one tensor on the way"
     return found

@@ -42,10 +42,11 @@ def watch(
         if places is None:
             handles.append(node.register_hook(_counter(rows, number, task, stride, found)))
         else:
-            picked.append(rows.ids[places])
+            picked.append(places)
             of += [task] * len(places)
     if picked:
-        found.append((torch.cat(picked) != torch.tensor(of, device=rows.ids.device)).sum())
+        told = rows.ids[torch.cat(picked)]
+        found.append((told != torch.tensor(of, device=told.device)).sum())
     return found
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import CheckpointError
 
 from ._batch_rows import BatchRows
 from ._call import Call
@@ -55,7 +56,11 @@ class Segmented:
             if known is None or not known.covers(segments.spots, rows.ids):
                 return self._proved(call, segments, targets, own)
             segments.strides.update(known.strides)
-            return self._read(call, segments, targets, own)
+            try:
+                return self._read(call, segments, targets, own, known.late)
+            except CheckpointError:
+                work.proofs.clear()  # it is new that parts are computed once more
+                raise
 
     def _read(
         self,
@@ -63,6 +68,7 @@ class Segmented:
         segments: Segments,
         targets: Sequence[Tensor],
         own: Sequence[Sequence[Tensor]],
+        late: bool,
     ) -> Found:
         """What is proved: one pass."""
         losses, rule = list(call.losses.values()), call.balancer
@@ -70,7 +76,7 @@ class Segmented:
         ghosts = set() if whole else segments.ghosts()
         kept = [leaf for leaf in targets if id(leaf) not in ghosts]
         table = SegmentTable(rule.work, len(losses), kept, whole)
-        private, outside = segments.run(losses, call.seeds, own, table, ghosts)
+        private, outside = segments.run(losses, call.seeds, own, table, ghosts, late=late)
         gramian = table.gramian()
         if outside and bool(torch.stack(outside).any()) and bool(gramian.isfinite().all()):
             raise mixed(type(rule).__name__)
@@ -88,15 +94,24 @@ class Segmented:
         work.fallback = layouts(segments, losses, type(call.balancer).__name__)
         if work.fallback:
             return Shared()(call)
-        table = SegmentTable(work, len(losses), targets, call.balancer.needs == "jacobian")
-        segments.run(losses, call.seeds, own, table, set(), keep=True)
+        whole = call.balancer.needs == "jacobian"
+        table = SegmentTable(work, len(losses), targets, whole)
+        late = False
+        try:
+            segments.run(losses, call.seeds, own, table, set(), keep=True)
+        except CheckpointError:
+            late = True
+            table = SegmentTable(work, len(losses), targets, whole)
+            segments.run(losses, call.seeds, own, table, set(), keep=True, late=True)
         private, sound = prove(call, segments, table, targets, own)
         if sound:
             if len(work.proofs) >= KEPT:
                 work.proofs.clear()
             known = work.proofs.get(segments.key)
             before = {} if known is None else known.strides
-            work.proofs[segments.key] = Proof({**before, **segments.strides}, segments.rows.ids)
+            work.proofs[segments.key] = Proof(
+                {**before, **segments.strides}, segments.rows.ids, late
+            )
         return self._settled(call, table, table.gramian(), own, private)
 
     def _settled(

@@ -61,9 +61,10 @@ class Segments:
         """Where it matters how rows lie: at shared weights, and where losses enter."""
         tasks = self.graph.tasks
         found = {(node, 0): None for node in self.uses if many(tasks[node])}
+        stems = {node for some in self.uses.values() for use in some for node, _ in use.path}
         for node, number, _ in self.graph.gates:
             edge = self.graph.children[node][number]
-            if edge is not None and edge[0] in self.places:
+            if edge is not None and edge[0] in self.places and edge[0] not in stems:
                 found[edge] = None
         return list(found)
 
@@ -140,6 +141,7 @@ class Segments:
         table: SegmentTable,
         ghosts: set[int],
         keep: bool = False,
+        late: bool = False,
     ) -> tuple[list[list[Tensor]], list[Tensor]]:
         """One backward pass, in which the gradients of all losses are read.
 
@@ -150,6 +152,8 @@ class Segments:
             table: Where the gradients of shared weights go.
             ghosts: The weights whose gradients are not to be written out.
             keep: Whether the graph is needed once more.
+            late: Whether what was kept for backward is looked at after the pass, as checkpoints
+                want it, which hand it out once in a pass.
 
         Returns:
             The gradients of each loss's own weights, and numbers that are not zero if something
@@ -178,8 +182,8 @@ class Segments:
 
         for node, ways in self.ways.items():
             # Within a pass a node hands on what was asked of it; called after it, all.
-            keep |= None in ways and node in behind
-            if None in ways or node not in behind:
+            keep |= (late or None in ways) and node in behind
+            if late or None in ways or node not in behind:
                 ends.append(node)
             else:
                 handles.append(node.register_prehook(before(node)))

@@ -135,10 +135,11 @@ def apart(
         private: Their gradients.
     """
     shares = call.balancer.private(step)
+    if shares is None:
+        add([leaf for some in own for leaf in some], [grad for some in private for grad in some])
+        return
     for task, (leaves, grads) in enumerate(zip(own, private, strict=True)):
-        if shares is not None:
-            grads = [grad * shares[task].to(grad) for grad in grads]
-        add(leaves, grads)
+        add(leaves, [grad * shares[task].to(grad) for grad in grads])
 
 
 def spread(
