@@ -103,7 +103,52 @@ class Frames(Mlp):
         return self.trunk(x.repeat(1, 3).view(-1, 6)).view(len(x), 3, 5).mean(1)
 
 
-NETS = [Mlp, Tokens, Picture, Twice, Checkpointed, Frames,
+class Recurrent(Mlp):
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = nn.LSTM(6, 7, batch_first=True)
+        self.out = nn.Linear(7, 5)
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.out(self.cell(torch.stack([x, 2 * x, -x], 1))[0][:, -1])
+
+
+class Loose(Mlp):
+    """Weights of no layer: a temperature, a token of no row, a matrix; and sums of words."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sharp = nn.Parameter(torch.tensor(1.5))
+        self.first = nn.Parameter(torch.randn(1, 1, 5))
+        self.turn = nn.Parameter(torch.randn(5, 5))
+        self.bag, self.often = nn.EmbeddingBag(9, 6), nn.Embedding(9, 6, scale_grad_by_freq=True)
+
+    def features(self, x: Tensor) -> Tensor:
+        words = (3 * x).long().abs() % 9
+        found = self.trunk(self.bag(words) + self.often(words).sum(1)) * self.sharp
+        found = torch.einsum("bi,ij->bj", found, self.turn)
+        first = self.first.expand(len(x), 1, 5)
+        return torch.cat([first, found[:, None]], 1).tanh().mean(1) + first[:, 0] * found
+
+
+class Group(Mlp):
+    """Two of the tasks share a layer more, and one has no head of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.more = nn.Linear(5, 5)
+
+    def losses(self, x: Tensor, rows: dict[str, Tensor]) -> dict[str, Tensor]:
+        found = self.features(x)
+        more = self.more(found).tanh()
+        return {
+            "a": self.heads[0](more[rows["a"]]).square().mean(),
+            "b": (more.square().mean(1) * rows["b"]).sum(),
+            "c": self.heads[2](found[rows["c"]]).square().mean(),
+        }
+
+
+NETS = [Mlp, Recurrent, Loose, Group, Tokens, Picture, Twice, Checkpointed, Frames,
         lambda: Mlp(nn.Linear(300, 300), width=300), lambda: Mlp(nn.LayerNorm(8)),
         lambda: Mlp(nn.BatchNorm1d(8).eval())]  # fmt: skip
 
@@ -381,7 +426,14 @@ def hooked() -> Mlp:
     return net
 
 
+class Compiled(Mlp):
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk = torch.compile(self.trunk, backend="aot_eager")
+
+
 FALLS = {
+    "CompiledFunctionBackward is among": Compiled,
     "OwnBackward is among": Written,
     "IndexBackward0 is among": Sorted,
     "has a hook": hooked,
