@@ -9,7 +9,7 @@ from torch.utils.checkpoint import CheckpointError
 
 from ._batch_rows import BatchRows
 from ._call import Call
-from ._graph import Graph
+from ._graph import Graph, many
 from ._proof import Proof
 from ._segment_proof import layouts, mixed, prove
 from ._segment_table import SegmentTable
@@ -50,7 +50,10 @@ class Segmented:
         if isinstance(segments, str):
             work.fallback = segments
             return shared(call)
-        own = [graph.own(task) for task in range(len(losses))]
+        own: list[list[Tensor]] = [[] for _ in losses]
+        for leaf, tasks in graph.reach.items():
+            if not many(tasks):
+                own[tasks.bit_length() - 1].append(leaf)
         with torch.autocast(losses[0].device.type, enabled=False):
             known = work.proofs.get(segments.key)
             if known is None or not known.covers(segments.spots, rows.ids):

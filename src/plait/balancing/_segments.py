@@ -214,9 +214,10 @@ class Segments:
     def _behind(self) -> set[Node]:
         """The nodes with another of them behind, so that a pass runs them by itself."""
         found: set[Node] = set()
+        uses, children = self.uses, self.graph.children
         for node in reversed(self.graph.nodes):
-            for edge in self.graph.next(node):
-                if edge[0] in self.uses or edge[0] in found:
+            for edge in children[node]:
+                if edge is not None and (edge[0] in uses or edge[0] in found):
                     found.add(node)
                     break
         return found
