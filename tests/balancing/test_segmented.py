@@ -148,7 +148,17 @@ class Group(Mlp):
         }
 
 
-NETS = [Mlp, Recurrent, Loose, Group, Tokens, Picture, Twice, Checkpointed, Frames,
+class Bare(Mlp):
+    """Nothing but wide layers: no gradient is written out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk = nn.Sequential(
+            nn.Linear(6, 200, bias=False), nn.Tanh(), nn.Linear(200, 5, bias=False)
+        )
+
+
+NETS = [Mlp, Bare, Recurrent, Loose, Group, Tokens, Picture, Twice, Checkpointed, Frames,
         lambda: Mlp(nn.Linear(300, 300), width=300), lambda: Mlp(nn.LayerNorm(8)),
         lambda: Mlp(nn.BatchNorm1d(8).eval())]  # fmt: skip
 

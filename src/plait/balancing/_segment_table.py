@@ -26,19 +26,19 @@ class SegmentTable:
         work: The room for them.
         tasks: How many losses there are.
         leaves: The weights.
+        like: A tensor where they are, should there be none.
         whole: Whether all weights lie side by side, as rules want it that look at all numbers.
     """
 
     def __init__(
-        self, work: Work, tasks: int, leaves: Sequence[Tensor], whole: bool = False
+        self, work: Work, tasks: int, leaves: Sequence[Tensor], like: Tensor, whole: bool = False
     ) -> None:
         self.small = [leaf for leaf in leaves if whole or leaf.numel() < FEW]
         self.large = [] if whole else [leaf for leaf in leaves if leaf.numel() >= FEW]
         sizes = [leaf.numel() for leaf in self.small]
         width = sum(sizes)
         numbers = width + sum(leaf.numel() for leaf in self.large)
-        like = leaves[0] if leaves else torch.empty(0)
-        room = work.room(tasks, numbers, like, precision(leaves)).view(-1)
+        room = work.room(tasks, numbers, like, precision([like, *leaves])).view(-1)
         self.rows: Float[Tensor, "tasks small"] = room[: tasks * width].view(tasks, width)
         self.blocks = {
             id(leaf): part.view(tasks, *leaf.shape)

@@ -78,7 +78,7 @@ class Segmented:
         whole = rule.needs == "jacobian"
         ghosts = set() if whole else segments.ghosts()
         kept = [leaf for leaf in targets if id(leaf) not in ghosts]
-        table = SegmentTable(rule.work, len(losses), kept, whole)
+        table = SegmentTable(rule.work, len(losses), kept, targets[0], whole)
         private, outside = segments.run(losses, call.seeds, own, table, ghosts, late=late)
         gramian = table.gramian()
         if outside and bool(torch.stack(outside).any()) and bool(gramian.isfinite().all()):
@@ -98,13 +98,13 @@ class Segmented:
         if work.fallback:
             return Shared()(call)
         whole = call.balancer.needs == "jacobian"
-        table = SegmentTable(work, len(losses), targets, whole)
+        table = SegmentTable(work, len(losses), targets, targets[0], whole)
         late = False
         try:
             segments.run(losses, call.seeds, own, table, set(), keep=True)
         except CheckpointError:
             late = True
-            table = SegmentTable(work, len(losses), targets, whole)
+            table = SegmentTable(work, len(losses), targets, targets[0], whole)
             segments.run(losses, call.seeds, own, table, set(), keep=True, late=True)
         private, sound = prove(call, segments, table, targets, own)
         if sound:
