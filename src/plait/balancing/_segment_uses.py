@@ -108,9 +108,11 @@ def structure(
         if node in found:
             shape = result(node)
             size = shape.numel()
-            # Of batches of another size the same is true.
+            # Of batches of another size the same is true: axes that hold the batch count as none.
             share = size // batch if size % batch == 0 else tuple(shape)
-            parts.append((share, len(shape), shape[-1] if shape else 1))
+            parts.append(
+                (share, *(length % batch and length for length in shape[:-1]), *shape[-1:])
+            )
     return tuple(parts), places
 
 
