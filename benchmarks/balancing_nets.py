@@ -61,6 +61,10 @@ class Many(nn.Module):
         )
         self.x = torch.randn(self.shape)
         self.y = torch.randn(tasks, self.shape[0], 1)
+        self.parts = [part.sort().values for part in torch.randperm(self.shape[0]).chunk(tasks)]
+        self.rows = torch.zeros(tasks, self.shape[0], dtype=torch.bool)
+        for row, part in zip(self.rows, self.parts, strict=True):
+            row[part] = True
 
     def losses(self) -> tuple[list[Tensor], Tensor]:
         """The losses of one batch, and the features that all heads begin with."""
@@ -75,4 +79,12 @@ class Many(nn.Module):
         return [
             (head(self.trunk(part)) - y[rows]).square().mean()
             for head, part, y, rows in zip(self.heads, parts, self.y, places, strict=True)
+        ]
+
+    def joint(self) -> list[Tensor]:
+        """The losses of one batch of all rows, of which each, in no order, has one label."""
+        features = self.trunk(self.x)
+        return [
+            (head(features[part]) - y[part]).square().mean()
+            for head, part, y in zip(self.heads, self.parts, self.y, strict=True)
         ]

@@ -6,7 +6,8 @@ python -m benchmarks.balancing_speed --solvers
 python -m benchmarks.balancing_speed --table results.jsonl
 
 One process, one thread; the contestants take turns round by round, and each figure is the median
-over rounds of the ratio to the plain step of the same round (processor time on a processor). With
+over rounds of the ratio to the plain step of the same round (processor time on a processor); for
+"a label a row" of joint batches the plain step is one on the sum of the same losses. With
 TorchJD and LibMTL in the same environment (`benchmarks/peers/setup balancers`, then
 `PYTHONPATH=src .peers/balancers/bin/python -m ...`) they take part in the same run.
 """
@@ -33,6 +34,9 @@ from .balancing_nets import NETS, Many
 Run = Callable[[Many], None]
 PEERS = ("UPGrad", "MGDA", "PCGrad", "GradVac", "CAGrad", "IMTLG", "NashMTL", "FairGrad",
          "AlignedMTL", "DualProj", "ConFIG", "GradDrop")  # fmt: skip
+
+
+ONE = "engine: a label a row, one pass"
 
 
 class Even(GradientBalancer):
@@ -73,11 +77,16 @@ class Loop:
             weight.grad = grad.view_as(weight)
 
 
-def ours(rule: Balancer, split: bool = False, **options: object) -> Run:
+def joint(net: Many) -> None:
+    """The same, where each row has one label."""
+    torch.stack(net.joint()).sum().backward()
+
+
+def ours(rule: Balancer, kind: str = "", **options: object) -> Run:
     """A step through the engine."""
 
     def run(net: Many) -> None:
-        losses = net.split() if split else net.losses()[0]
+        losses = getattr(net, kind)() if kind else net.losses()[0]
         backward(dict(zip(rule.tasks, losses, strict=True)), rule, **options)
 
     return run
@@ -147,8 +156,10 @@ def contestants(net: Many) -> dict[str, Run]:
         "engine: streamed": ours(Even(tasks), stream=True),
         "engine: features": ours(Even(tasks), at="features"),
         "engine: every=10": ours(Even(tasks), every=10),
-        "engine: a label a row": ours(Even(tasks), split=True),
+        "engine: a label a row": ours(Even(tasks), kind="split"),
     }
+    found[ONE] = ours(Even(tasks), kind="joint", rows=dict(zip(tasks, net.rows, strict=True)))
+    found["engine: a label a row, joint, a pass for each"] = ours(Even(tasks), kind="joint")
     for name, kind in sorted(catalogue(balancing, Balancer).items()):
         found[f"plait {name}"] = ours(kind(tasks))
     for name in PEERS:
@@ -173,7 +184,8 @@ def clock(device: str) -> float:
 def race(name: str, tasks: int, rounds: int, device: str, only: str) -> list[dict]:
     """The ratio of each contestant to the plain step."""
     net = Many(name, tasks).to(device)
-    net.x, net.y = net.x.to(device), net.y.to(device)
+    net.x, net.y, net.rows = net.x.to(device), net.y.to(device), net.rows.to(device)
+    net.parts = [part.to(device) for part in net.parts]
     optimizer = torch.optim.SGD(net.parameters(), lr=1e-4)
     everyone = contestants(net)
     everyone = {who: run for who, run in everyone.items()
@@ -192,11 +204,13 @@ def race(name: str, tasks: int, rounds: int, device: str, only: str) -> list[dic
             step(run), step(run)
         except Exception as error:  # noqa: BLE001 - whatever a peer raises is its result
             failed[who] = f"{type(error).__name__}: {error}"[:120]
+    bases = [plain, joint] if any("a label a row, " in who for who in everyone) else [plain]
     times: dict[str, list[float]] = {who: [] for who in everyone if who not in failed}
     for _ in range(rounds):
-        base = min(step(plain) for _ in range(3))
+        base = {run: min(step(run) for _ in range(3)) for run in bases}
         for who in times:
-            times[who].append(min(step(everyone[who]) for _ in range(3)) / base)
+            found = min(step(everyone[who]) for _ in range(3))
+            times[who].append(found / base[joint if ", joint" in who or who == ONE else plain])
     return [
         {
             "net": name, "tasks": tasks, "who": who, "device": device,

@@ -24,6 +24,7 @@ def backward(
     at: At | str | None = None,
     features: Tensor | Sequence[Tensor] | None = None,
     over: Iterable[Tensor] | None = None,
+    rows: Mapping[str, Tensor] | None = None,
     every: int = 1,
     micro: tuple[int, int] = (0, 1),
     exact: bool = False,
@@ -56,6 +57,12 @@ def backward(
             graph.
         over: The shared weights at which gradients are compared, for ``at="shared"``, such as
             those of the last shared layer, ``layer.parameters()``; left out, all.
+        rows: Which rows of the batch each loss is about, as booleans, where no row has the labels
+            of two tasks and layers do not mix rows. What ``at="shared"`` finds with a pass for each
+            loss is then read from one pass of all. Each new structure of the graph is compared
+            with a pass for each loss once; where it cannot be read, that is done in each step, and
+            ``balancer.last.fallback`` says why. Methods that look at losses alone have no use for
+            it.
         every: In how many steps weights are found anew; in between they are held, and a step
             costs one backward pass.
         micro: This part of a step that comes in several, and how many there are, as ``(0, 4)`` to
@@ -98,7 +105,7 @@ def backward(
     balancer.check(losses)
     over = _listed(over)
     agreed = Ranks.of(ranks)
-    chosen = way(balancer, at, features, over, every, micro, exact, stream, agreed)
+    chosen = way(balancer, at, features, over, rows, every, micro, exact, stream, agreed)
     part, parts = micro
     call = Call.of(
         losses,
@@ -111,6 +118,7 @@ def backward(
         check=check,
     )
     last, names = part == parts - 1, call.names
+    balancer.work.fallback = ""
     if part == 0:
         balancer.work.found = None
     # A lenient rule may no longer look at gradients; one that rests has nothing to gather for.
@@ -144,7 +152,7 @@ def backward(
     if found is not None:
         balancer.work.found = balancer.steps
         skipped = tuple(name for name in losses if name not in call.losses)
-        balancer.last = Report(names, *found, skipped)
+        balancer.last = Report(names, *found, skipped, balancer.work.fallback)
     if last:
         balancer.end_step()
     known = dict(zip(names, weights.unbind(), strict=True))

@@ -7,7 +7,7 @@ from plait._errors import ConfigError
 from ._call import Call
 from ._grads import add, add_flat, retained
 from ._graph import Graph
-from ._numbers import count, precision
+from ._numbers import count, inner, precision
 from ._shared import Found
 from ._step import Step
 from ._window import Window
@@ -74,7 +74,7 @@ def finish(call: Call, window: Window, every: int = 1) -> tuple[tuple[str, ...],
         )
     numbers = sum(count(leaf) for leaf in shared)
     table = window.rows(rule.work.room(len(names), 0, numbers, shared[0], precision(shared)))
-    gramian = (table @ table.T).double()
+    gramian = inner(table)
     if whole.new or (rule.due() and rule.steps % every == 0):
         weights, step = whole.solve(gramian, table)
     else:

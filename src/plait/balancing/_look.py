@@ -14,7 +14,7 @@ from plait._errors import ConfigError
 from ._grads import rows
 from ._graph import Graph
 from ._heads import at_edges, beginning
-from ._numbers import count, precision
+from ._numbers import count, inner, precision
 from ._ranks import COLUMNS, sketch
 from ._tables import Tables
 
@@ -92,4 +92,4 @@ def _room(tasks: int, place: int, numbers: int, like: Tensor, kind: torch.dtype)
 
 
 def _gramian(table: Tensor) -> Tensor:
-    return (table @ table.T).double()
+    return inner(table)

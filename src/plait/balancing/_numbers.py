@@ -8,6 +8,8 @@ from torch import Tensor
 
 from plait._errors import ConfigError
 
+WIDE = 1024
+
 
 def line(grad: Tensor) -> Float[Tensor, " numbers"]:
     """A gradient as one row; a complex number is two, so that products are real.
@@ -46,3 +48,20 @@ def precision(likes: Iterable[Tensor]) -> torch.dtype:
     """What rows of some tensors are kept in: float64 if one of them is that exact."""
     exact = (torch.float64, torch.complex128)
     return torch.float64 if any(like.dtype in exact for like in likes) else torch.float32
+
+
+def inner(rows: Float[Tensor, "tasks numbers"]) -> Float[Tensor, "tasks tasks"]:
+    """The inner products of rows, in float64.
+
+    Args:
+        rows: The rows.
+    """
+    numbers = rows.shape[1]
+    whole = numbers // WIDE
+    if rows.device.type != "cpu" or whole < WIDE // 8:
+        return (rows @ rows.T).double()
+    # A processor multiplies a few very long rows faster in pieces.
+    parts = rows[:, : whole * WIDE].unflatten(1, (whole, WIDE)).transpose(0, 1)
+    found = torch.bmm(parts, parts.transpose(1, 2)).double().sum(0)
+    rest = rows[:, whole * WIDE :]
+    return found + (rest @ rest.T).double() if rest.shape[1] else found

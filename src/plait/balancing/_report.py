@@ -16,12 +16,14 @@ class Report:
         weights: What each was given.
         gramian: The inner products of their gradients, where they were computed in this step.
         skipped: Tasks whose loss was not finite; they pulled at nothing.
+        fallback: Why ``rows`` spared no passes in this step; nothing where it did, or was not said.
     """
 
     tasks: tuple[str, ...]
     weights: Float[Tensor, " present"]
     gramian: Float[Tensor, "present present"] | None = None
     skipped: tuple[str, ...] = ()
+    fallback: str = ""
 
     @property
     def cosines(self) -> Float[Tensor, "present present"] | None:

@@ -12,7 +12,8 @@ from plait._errors import ConfigError
 from ._call import Call
 from ._grads import add, add_flat, rows, weighted
 from ._graph import Graph
-from ._numbers import count, precision
+from ._numbers import count, inner, precision
+from ._step import Step
 from ._stream import streamed
 
 Found = tuple[Float[Tensor, " present"], Float[Tensor, "present present"] | None]
@@ -38,7 +39,7 @@ class Shared:
         """
         losses = list(call.losses.values())
         graph = Graph.of(losses)
-        targets = self._targets(call, graph)
+        targets = self.targets(call, graph)
         if self.stream:
             gramian = streamed(graph, losses, call.seeds)
             weights, step = call.solve(gramian)
@@ -51,28 +52,29 @@ class Shared:
         mine = [out[place] for place in call.local]
         own = [[] if again else graph.own(task) for task in range(len(losses))]
         private = rows(losses, call.seeds, graph, targets, own, mine, keep=again)
-        if call.ranks.how:
-            gramian = call.ranks.gramian(table, call.balancer.steps)
-        else:
-            gramian = (table @ table.T).double()
+        ranks = call.ranks
+        gramian = ranks.gramian(table, call.balancer.steps) if ranks.how else inner(table)
         weights, step = call.solve(gramian, table)
         if again:
             spread(call, weights, graph, targets)
             return weights, gramian
-        direction = call.balancer.direction(step)
+        direction = directed(call, step)
         if direction is None:
             direction = weights.to(table.device, table.dtype) @ table
-        elif call.scale is not None:
-            direction = direction * call.scale.to(direction)
         add_flat(targets, direction)
-        shares = call.balancer.private(step)
-        for task, (leaves, grads) in enumerate(zip(own, private, strict=True)):
-            if shares is not None:
-                grads = [grad * shares[task].to(grad) for grad in grads]
-            add(leaves, grads)
+        apart(call, step, own, private)
         return weights, gramian
 
-    def _targets(self, call: Call, graph: Graph) -> list[Tensor]:
+    def targets(self, call: Call, graph: Graph) -> list[Tensor]:
+        """The weights at which gradients are compared.
+
+        Args:
+            call: The losses.
+            graph: Their graph.
+
+        Raises:
+            ConfigError: If there are none, or one of ``over`` is reached by no loss.
+        """
         name = type(call.balancer).__name__
         if self.over is not None:
             reach = graph.reach
@@ -101,6 +103,41 @@ class Shared:
         if len(call.losses) == len(call.balancer.tasks):
             call.balancer.work.shared = graph.shared
         return graph.shared
+
+
+def directed(call: Call, step: Step) -> Tensor | None:
+    """The shared gradient itself, of a rule that is no weighted sum.
+
+    Args:
+        call: The losses.
+        step: What the rule saw.
+    """
+    direction = call.balancer.direction(step)
+    if direction is None or call.scale is None:
+        return direction
+    return direction * call.scale.to(direction)
+
+
+def apart(
+    call: Call,
+    step: Step,
+    own: Sequence[Sequence[Tensor]],
+    private: Sequence[Sequence[Tensor]],
+) -> None:
+    """Add the gradients of what losses have for themselves.
+
+    Args:
+        call: The losses.
+        step: What the rule saw.
+        own: The weights that each loss has for itself.
+        private: Their gradients.
+    """
+    shares = call.balancer.private(step)
+    if shares is None:
+        add([leaf for some in own for leaf in some], [grad for some in private for grad in some])
+        return
+    for task, (leaves, grads) in enumerate(zip(own, private, strict=True)):
+        add(leaves, [grad * shares[task].to(grad) for grad in grads])
 
 
 def spread(

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ._numbers import count, line, precision, shaped
+from ._numbers import count, inner, line, precision, shaped
 
 Room = Callable[[int, int, Tensor, torch.dtype], Float[Tensor, "tasks numbers"]]
 """From the place of an edge, how many numbers a gradient has there, a tensor on the same device and
@@ -54,7 +54,7 @@ class Tables:
     @property
     def gramian(self) -> Float[Tensor, "tasks tasks"]:
         """The inner products of all rows, over all edges."""
-        first, *others = [(table @ table.T).double() for table, _ in self.found.values()]
+        first, *others = [inner(table) for table, _ in self.found.values()]
         for other in others:
             first = first + other.to(first.device)
         return first

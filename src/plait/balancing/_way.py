@@ -1,6 +1,6 @@
 """From the choices of one call to the way in which gradients are compared."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from torch import Tensor
 
@@ -11,6 +11,7 @@ from ._call import Call
 from ._either import Either
 from ._features import Features
 from ._ranks import Ranks
+from ._segmented import Segmented
 from ._sharded import Sharded
 from ._shared import Found, Shared
 
@@ -23,6 +24,7 @@ def way(
     at: At | str | None,
     features: Tensor | Sequence[Tensor] | None,
     over: Sequence[Tensor] | None,
+    rows: Mapping[str, Tensor] | None,
     every: int,
     micro: tuple[int, int],
     exact: bool,
@@ -44,7 +46,9 @@ def way(
             f"({parts - 1}, {parts}). Got {micro}."
         )
     at = at or ("features" if features is not None and balancer.needs != "losses" else balancer.at)
-    if at == "auto" and (features is not None or over is not None or exact or stream):
+    if at == "auto" and (
+        features is not None or over is not None or exact or stream or rows is not None
+    ):
         at = "features" if features is not None else "shared"
     if at not in PLACES:
         raise ConfigError(f"`at` should be one of {', '.join(PLACES)}. Got {at!r}.")
@@ -73,6 +77,7 @@ def way(
         "features": at != "features" and features is not None,
         "over": at != "shared" and over is not None,
         "stream": at != "shared" and stream,
+        "rows": (at != "shared" or over is not None or stream or exact) and rows is not None,
         "exact": (at != "shared" or over is not None or stream) and exact,
     }
     for option, clash in wrong.items():
@@ -94,6 +99,11 @@ def way(
             f"{name} changes the gradient itself, so it needs it whole and in each step: `over`, "
             "`stream`, `every`, `ranks` and `micro` without `exact` are not for it."
         )
+    if several and rows is not None:
+        raise ConfigError(
+            f"`rows` is for one process, and {name} is to compare gradients among several "
+            f'(ranks={ranks.how!r}). Leave `rows` out, or take ranks="off".'
+        )
     if ranks.how == "sharded":
         if over is None:
             raise ConfigError('ranks="sharded" should be told the sharded weights: `over`.')
@@ -101,4 +111,6 @@ def way(
     if at == "features":
         tensors = [features] if isinstance(features, Tensor) else features
         return Features(tensors)
+    if rows is not None:
+        return Segmented(rows)
     return Shared(over, stream) if at == "shared" else Either()

@@ -1,11 +1,13 @@
 """Room for gradients that is used again in each step."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ._proof import Proof
 from ._window import Window
 
 MOST = 64
@@ -21,6 +23,8 @@ class Work:
         shared: What was shared when all tasks were last there.
         found: The step in which weights were found, while its parts come in.
         constants: Small tensors that most steps need.
+        proofs: What holds for graphs of a structure, where rows of the batch are kept apart.
+        fallback: Why the rows of the batch were not kept apart in this step.
     """
 
     rows: dict[int, Tensor] = field(default_factory=dict)
@@ -28,6 +32,8 @@ class Work:
     shared: list[Tensor] | None = None
     found: int | None = None
     constants: dict[tuple, Tensor] = field(default_factory=dict)
+    proofs: dict[Hashable, Proof] = field(default_factory=dict)
+    fallback: str = ""
 
     def constant(
         self, values: float | tuple[int, ...], device: torch.device, dtype: torch.dtype
@@ -75,4 +81,4 @@ class Work:
         return Work()
 
     def __getstate__(self) -> dict:
-        return {"rows": {}, "window": None, "shared": None, "found": None, "constants": {}}
+        return vars(Work())
