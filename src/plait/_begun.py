@@ -13,6 +13,7 @@ from ._errors import ConfigError
 from ._said import Said
 from .packing import Prepared
 from .training import Checkpoints, Training
+from .training._world import attempt
 
 FREE = {"device", "precision", "checkpoint_every", "checkpoint_minutes"}
 """Choices of the loop that may be another when a training is continued."""
@@ -25,7 +26,7 @@ def begun(
 
     Args:
         place: Where they are; None for none.
-        resume: Whether to go on.
+        resume: Whether to go on; so it does where a launcher has started it anew.
         said: What the learner was told.
         config: All other choices.
         found: The packed rows.
@@ -44,7 +45,7 @@ def begun(
         training.checkpoint_every,
         training.checkpoint_minutes,
     )
-    if resume:
+    if resume or attempt() > 0:
         shelf.newest()
     elif shelf.found:
         raise ConfigError(

@@ -21,10 +21,10 @@ from ._said import Said
 from .data import Note, Source
 from .schema import Schema
 from .training import Callback, History, Progress, Training
+from .training._world import first, joined
 
 CHOICES = ("fusion", "sharing", "balancing", "modality_balancing", "pretraining")
-SIZE = ("width", "view")
-HOW = (*CHOICES, "training", "seed", "budget")
+SIZE, HOW = ("width", "view"), (*CHOICES, "training", "seed", "budget")
 
 
 class Learner:
@@ -47,8 +47,8 @@ class Learner:
         view: The inputs that are looked at, by name; None for all.
         training: The choices of the loop.
         valid: The share of rows that is held back to choose the best weights by.
-        cache: A folder for packed tables, so that another fit to the same data starts at once; True
-            keeps costly ones in the user's own cache folder, False none.
+        cache: A folder for packed tables, so that another fit starts at once; True keeps costly
+            ones in the user's own cache folder, False none.
         memory: How much of the memory a table or its pack may take before it stays on disk: a
             share, or bytes.
         seed: Of everything random.
@@ -117,28 +117,28 @@ class Learner:
             root: The folder that paths of pictures start from; left out, that of the file.
             callbacks: Who looks on.
             progress: Whether to show it on stderr; left out, on a terminal.
-            checkpoints: A folder to write the training down in as it goes, as ``training`` says.
-            resume: Whether to go on from the newest sound one, as if nothing had happened.
+            checkpoints: A folder to write the training down in as it goes.
+            resume: Whether to go on from the newest sound one.
 
         Raises:
             ConfigError: If a choice does not exist or does not fit.
             DataError: If the table or a column cannot be used; all problems at once.
             NonFiniteError: If a loss is not finite, before the optimizer steps.
-            ArtifactError: If there are checkpoints to go on from, and none is sound and fits.
+            ArtifactError: If there are checkpoints to go on from, and none fits.
             Stopped: If a signal asked to end, after a checkpoint.
         """
         said = Said(self.targets, self.inputs, **{name: getattr(self, name) for name in CHOICES})
         checked_names(said)
         model = {name: getattr(self, name) for name in SIZE}
         rows = {"valid": self.valid, "cache": self.cache, "memory": self.memory}
-        loop = {"training": self.training, "seed": self.seed, "budget": self.budget}
+        loop = {name: getattr(self, name) for name in ("training", "seed", "budget")}
         config = Config.of({"model": model, "data": rows, **loop})
-        shown = sys.stderr.isatty() if progress is None else progress
-        with Progress(config.seconds) if shown else nullcontext() as bar:
+        shown = first() and (sys.stderr.isatty() if progress is None else progress)
+        seen = Progress(config.seconds) if shown else nullcontext()
+        with joined(config.training.device), seen as bar:
             watching = [*callbacks, bar] if bar else list(callbacks)
-            memory = config.data.bytes
-            held = None if valid is None else Source.of(valid, root, memory=memory)
-            table = Source.of(data, root, memory=memory)
+            held = None if valid is None else Source.of(valid, root, memory=config.data.bytes)
+            table = Source.of(data, root, memory=config.data.bytes)
             self._done = fitted(table, held, said, config, watching, checkpoints, resume)
         return self
 
@@ -203,8 +203,8 @@ class Learner:
             ConfigError: If fusion or sharing was given as an object.
         """
         refuse_objects(self.fusion, self.sharing, self.balancing, self.modality_balancing)
-        done = self._trained
-        return _artifact.save(path, done.schema, done.model, done.config, done.log, overwrite)
+        made = self._trained
+        return _artifact.save(path, made.schema, made.model, made.config, made.log, overwrite)
 
     @property
     def _trained(self) -> Done:

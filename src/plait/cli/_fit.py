@@ -70,8 +70,9 @@ def fit(
         )
     target = output.expanduser().absolute()
     from plait._artifact import CHECKPOINTS, check_free, unfinished
+    from plait.training._world import attempt, first
 
-    checkpoints = target / CHECKPOINTS
+    checkpoints, resume = target / CHECKPOINTS, resume or attempt() > 0
     if resume and (target / "manifest.json").is_file() and not checkpoints.is_dir():
         _over(output, as_json)
         return
@@ -89,7 +90,7 @@ def fit(
 
     learner = Learner.from_config(chosen)
     with Progress(chosen.seconds) as progress:
-        watching = [progress]
+        watching = [progress] if first() else []
         try:
             learner.fit(
                 data,
@@ -103,6 +104,8 @@ def fit(
         except Stopped as stop:
             tell(f"{stop} Go on with --resume.")
             raise typer.Exit(128 + stop.signal) from stop
+    if not first():  # of several processes all have the same model, and one writes it
+        return
     learner.save(target, overwrite=overwrite or resume)
     found = _summary(learner, output)
     if as_json:

@@ -2,7 +2,7 @@
 
 import time
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,7 @@ from ._memory import Parts, out_of_memory
 from ._schedule import pace, parameter_groups
 from ._settings import Training
 from ._step import train_step
+from ._world import World
 
 MOST = 20
 """Steps in a row that may be left out."""
@@ -40,6 +41,7 @@ class State:
         compiled: The model as it is run in a step; None where it is not compiled.
         modality: What is done with the losses of single inputs; None where there are none.
         skipped: How many steps in a row were left out since they were not finite.
+        world: The processes that train together.
     """
 
     model: nn.Module
@@ -52,6 +54,7 @@ class State:
     compiled: Compiled | None = None
     modality: ModalityBalancer | None = None
     skipped: int = 0
+    world: World = field(default_factory=World)
 
     @classmethod
     def of(
@@ -77,8 +80,26 @@ class State:
         optimizer = torch.optim.AdamW(groups, fused=True)
         averaged = Average(model, chosen.average or 0.0)
         compiled = Compiled(model, chosen.device) if chosen.compile else None
-        parts = Parts(chosen.accumulate)
-        return cls(model, averaged, balancer, optimizer, chosen, start, parts, compiled, modality)
+        found = cls(
+            model,
+            averaged,
+            balancer,
+            optimizer,
+            chosen,
+            start,
+            Parts(chosen.accumulate),
+            compiled,
+            modality,
+            world=World.here(),
+        )
+        found.world.refuse(
+            {
+                "`modality_balancing`": modality is not None,
+                "`training.accumulate`": chosen.accumulate > 1,
+                '`training.non_finite="skip"`': chosen.non_finite == "skip",
+            }
+        )
+        return found
 
     @property
     def elapsed(self) -> float:
@@ -140,6 +161,7 @@ class State:
                     accumulate=self.parts.count,
                     half=self.chosen.precision == "bfloat16",
                     modality=self.modality,
+                    world=self.world,
                 )
             except NonFiniteError:
                 self.skipped += 1
@@ -150,7 +172,8 @@ class State:
                 self.optimizer.zero_grad(set_to_none=True)
                 return None
             except RuntimeError as error:
-                if not out_of_memory(error):
+                # Processes that wait for each other have to cut a step alike.
+                if not out_of_memory(error) or self.world.size > 1:
                     raise
                 why = str(error)
             if told is None:  # the error is gone by now, and with it all that its frames held

@@ -17,7 +17,9 @@ from plait.schema import Schema
 
 from ._memory import out_of_memory
 from ._non_finite import Told, refuse_non_finite
+from ._shares import Shares
 from ._view_losses import counts_of, encoders_of, view_losses
+from ._world import World
 
 
 def task_losses(
@@ -62,6 +64,7 @@ def train_step(
     accumulate: int = 1,
     half: bool = False,
     modality: ModalityBalancer | None = None,
+    world: World | None = None,
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Forward, balance, clip, step.
 
@@ -82,6 +85,7 @@ def train_step(
             model then has to be a :class:`~plait.Model`. :class:`OGMGE` and :class:`MMPareto` look
             at the gradient of each part: with them, parts are not the same step. Nor are they with
             a balancer that looks at losses alone, which then weighs by those of the first part.
+        world: The processes that share the step; left out, one. The step is that of all rows.
 
     Returns:
         The losses as they were before the step, and the weight that the balancer gave each.
@@ -98,6 +102,7 @@ def train_step(
     kind = torch.device(device).type
     # A whole batch divides by its own labels; only the parts of one must be told.
     counts = _counts(batch) if accumulate > 1 else None
+    shares = Shares.of(schema, batch, world or World(), device)
     shown = counts_of(batch, modality.views) if modality else {}
     parts = _parts(batch, accumulate)
     totals = None
@@ -112,12 +117,17 @@ def train_step(
             table = view_losses(schema, seen, moved, shown, modality.TRUSTS)
             losses = dict(table.losses[modality.inputs])
         else:
-            losses = task_losses(schema, outputs, moved, counts)
+            losses = shares.filled(task_losses(schema, outputs, moved, counts), outputs)
         told.append((moved, {name: outputs[name].detach() for name in losses}, losses))
         try:
             # Each part has its share of the step's loss, where the balancer takes their mean.
             balance = partial(
-                _balanced, balancer=balancer, place=place, parts=len(parts), totals=totals
+                _balanced,
+                balancer=balancer,
+                place=place,
+                parts=len(parts),
+                totals=totals,
+                counts=shares.counts,
             )
             if modality:
                 weights |= modality.backward(table, encoders_of(model), balance)
@@ -127,9 +137,11 @@ def train_step(
             # A balancer may break on what is not finite: the cause is then told in its place.
             refuse_non_finite(schema, told)
             raise
-    own = {id(each) for each in balancer.parameters()}
+    own = set(map(id, balancer.parameters()))
     mine = [w for group in optimizer.param_groups for w in group["params"] if id(w) not in own]
-    return _checked_step(schema, told, weights, mine, balancer, optimizer, clip)
+    shares.world.average([*mine, *balancer.parameters()])
+    losses, given = _checked_step(schema, told, weights, mine, balancer, optimizer, clip)
+    return shares.means(losses), given
 
 
 def _balanced(
@@ -138,6 +150,7 @@ def _balanced(
     place: int,
     parts: int,
     totals: Mapping[str, Tensor] | None,
+    counts: Mapping[str, int] | None,
 ) -> dict[str, Tensor]:
     return backward(
         {name: loss * parts for name, loss in losses.items()} if parts > 1 else losses,
@@ -145,6 +158,8 @@ def _balanced(
         micro=(place, parts),
         exact=parts > 1 and balancer.needs != "losses",
         totals=totals,
+        ranks=None if counts is None else "exact",
+        counts=counts,
         check=False,  # losses that are not finite are refused before the optimizer steps
     )
 

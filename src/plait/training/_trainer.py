@@ -29,6 +29,9 @@ from ._settle import settle
 from ._snapshot import restore, snapshot
 from ._state import State
 from ._watch import watch
+from ._world import heard
+
+WHY = ("done", "asked", "patience", "budget")
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ class Trainer:
         state = State.of(model, balancer, chosen, modality)
         gpus = range(torch.cuda.device_count()) if chosen.device.startswith("cuda") else ()
         shelf = self.checkpoints
-        with torch.random.fork_rng(gpus), shelf.signals if shelf else nullcontext():
+        with torch.random.fork_rng(gpus), shelf.signals if shelf else nullcontext(), heard():
             return self._run(state, train, valid)
 
     def _run(self, state: State, train: Pack, valid: Pack | None) -> History:
@@ -99,6 +102,8 @@ class Trainer:
             self.seed,
             bucket=chosen.bucket,
             window=self.window,
+            rank=state.world.rank,
+            world=state.world.size,
         )
         mark, stopped = self._begun(state), "done"
         for callback in self.callbacks:
@@ -142,6 +147,8 @@ class Trainer:
                 stopped = "patience"
             elif self.budget and state.elapsed >= self.budget:
                 stopped = "budget"
+            # One process decides for all: their clocks and callbacks are not the same.
+            stopped = WHY[int(state.world.told(WHY.index(stopped), chosen.device))]
             if stopped != "done":
                 break
             self._write(state, mark)
@@ -184,13 +191,15 @@ class Trainer:
         for batch in ahead_if_slow(ready):
             progress = (epoch + mark.step / count) / epochs
             if self.budget:
-                progress = max(progress, state.elapsed / self.budget)
+                spent = state.world.told(state.elapsed, chosen.device) / self.budget
+                progress = max(progress, spent)
                 if progress >= 1 and mark.step:
                     break  # the time is used up; the rate has fallen with it
             state.pace(progress)
-            told = state.step(self.schema, batch, hash((self.seed, epoch, mark.step)))
+            apart = (state.world.rank,) if state.world.size > 1 else ()  # dropout of other rows
+            told = state.step(self.schema, batch, hash((self.seed, epoch, mark.step, *apart)))
             mark.part.conflicts.add(state.balancer)
-            mark.part.add(told, len(batch))
+            mark.part.add(told, len(batch) * state.world.size)
             mark.step, mark.steps = mark.step + 1, mark.steps + 1
             for callback in self.callbacks:
                 callback.on_step(mark.step, count)
@@ -208,12 +217,18 @@ class Trainer:
 
     def _write(self, state: State, mark: Mark) -> None:
         """Write a checkpoint if one is due, and end if a signal asked to."""
-        shelf = self.checkpoints
-        if shelf is None or not (shelf.signals.asked or shelf.due(mark.steps)):
+        shelf, world, device = self.checkpoints, state.world, state.chosen.device
+        if shelf is None:
             return
-        written = shelf.write(mark.steps, *snapshot(state, mark))
-        if shelf.signals.asked:
-            raise Stopped(shelf.signals.asked, mark.steps, written)
+        # A signal may reach one of several processes, and their clocks differ.
+        mine = [shelf.signals.asked or 0, int(shelf.due(mark.steps) and not world.rank)]
+        asked, due = map(int, world.most(mine, device))
+        if not (asked or due):
+            return
+        place = None if world.rank else shelf.write(mark.steps, *snapshot(state, mark))
+        world.told(mark.steps, device)  # nobody goes on before it is written
+        if asked:
+            raise Stopped(asked, mark.steps, place)
 
     def _scores(self, state: State, valid: Pack) -> dict[str, float]:
         half = state.chosen.precision == "bfloat16"

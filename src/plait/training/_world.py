@@ -1,0 +1,156 @@
+"""Several processes that train one model, each on a share of the rows of every step."""
+
+import os
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from plait._errors import ConfigError
+
+PATIENCE = timedelta(seconds=60)
+"""How long a process waits for another."""
+LOST = ("Connection closed by peer", "Connection reset by peer", "Timed out waiting", "NCCL")
+"""How torch.distributed tells that another process is gone."""
+
+
+@dataclass(frozen=True)
+class World:
+    """Which of several processes this is.
+
+    Args:
+        rank: Its number, from 0 on.
+        size: How many there are.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @classmethod
+    def here(cls) -> "World":
+        """From what is running: that of torch.distributed, or one process."""
+        if dist.is_available() and dist.is_initialized():
+            return cls(dist.get_rank(), dist.get_world_size())
+        return cls()
+
+    def sums(self, numbers: Sequence[float], device: torch.device | str) -> list[float]:
+        """The sum over all processes of each of some numbers."""
+        return self._reduced(numbers, device, dist.ReduceOp.SUM) if self.size > 1 else list(numbers)
+
+    def most(self, numbers: Sequence[float], device: torch.device | str) -> list[float]:
+        """The largest over all processes of each of some numbers."""
+        return self._reduced(numbers, device, dist.ReduceOp.MAX) if self.size > 1 else list(numbers)
+
+    def told(self, number: float, device: torch.device | str) -> float:
+        """The number of the first process, in all."""
+        if self.size == 1:
+            return number
+        table = torch.tensor([number], dtype=torch.float64, device=device)
+        dist.broadcast(table, 0)
+        return table.item()
+
+    def average(self, parameters: Sequence[Tensor]) -> None:
+        """Let all gradients be their mean over processes; one that none has stays away.
+
+        All travel as one vector for each type of number. A process that has no gradient for a
+        weight that another has one for counts with zeros.
+
+        Args:
+            parameters: The weights, the same in all processes.
+        """
+        if self.size == 1:
+            return
+        kinds: dict[tuple[torch.dtype, torch.device], list[Tensor]] = {}
+        for weight in parameters:
+            kinds.setdefault((weight.dtype, weight.device), []).append(weight)
+        for (dtype, device), weights in kinds.items():
+            there = [float(weight.grad is not None) for weight in weights]
+            parts = [
+                weight.new_zeros(weight.numel()) if weight.grad is None else weight.grad.flatten()
+                for weight in weights
+            ]
+            whole = torch.cat([*parts, torch.tensor(there, dtype=dtype, device=device)])
+            dist.all_reduce(whole)
+            found = whole.split([*(weight.numel() for weight in weights), len(weights)])
+            for weight, grad, count in zip(weights, found, found[-1].tolist(), strict=False):
+                weight.grad = (grad / self.size).view_as(weight) if count else None
+
+    def refuse(self, options: Mapping[str, bool]) -> None:
+        """Refuse what several processes do not do together.
+
+        Raises:
+            ConfigError: If something of that is asked for.
+        """
+        wrong = [name for name, asked in options.items() if asked]
+        if self.size > 1 and wrong:
+            raise ConfigError(
+                f"{self.size} processes train together, which goes with all choices but "
+                f"{', '.join(wrong)}. Leave that out, or train in one process."
+            )
+
+    def _reduced(
+        self, numbers: Sequence[float], device: torch.device | str, how: "dist.ReduceOp.RedOpType"
+    ) -> list[float]:
+        table = torch.tensor(numbers, dtype=torch.float64, device=device)
+        dist.all_reduce(table, how)
+        return table.tolist()
+
+
+@contextmanager
+def joined(device: str) -> Generator[World]:
+    """Join the processes that a launcher such as torchrun has started, and part at the end.
+
+    Where torch.distributed runs already, or there is one process, nothing is begun.
+
+    Args:
+        device: What was chosen: NCCL carries what lies on a CUDA GPU, else gloo does.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1 or "RANK" not in os.environ or dist.is_initialized():
+        yield World.here()
+        return
+    gpu = device in ("auto", "cuda") and torch.cuda.is_available()
+    if gpu:
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    store, rank, size = next(dist.rendezvous("env://", timeout=PATIENCE))
+    # A launcher may keep one store for all its attempts: addresses of those that are gone stay in.
+    apart = dist.PrefixStore(f"plait-{attempt()}", store)
+    kind = "nccl" if gpu else "gloo"
+    dist.init_process_group(kind, store=apart, rank=rank, world_size=size, timeout=PATIENCE)
+    try:
+        yield World.here()
+    finally:
+        dist.destroy_process_group()
+
+
+@contextmanager
+def heard() -> Generator[None]:
+    """Say in plain words that another process has ended, which had the cause to tell.
+
+    Raises:
+        ConfigError: If that is why this one cannot go on.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not any(each in str(error) for each in LOST):
+            raise
+        raise ConfigError(
+            "Processes that train together should all be there. Another one has ended, or did not "
+            f"answer for {PATIENCE.seconds} s: look for its message. Started by torchrun with "
+            "`--max-restarts`, they go on from the last checkpoint."
+        ) from error
+
+
+def first() -> bool:
+    """Whether this is the first of the processes that a launcher has started, or the only one."""
+    return os.environ.get("RANK", "0") == "0" or os.environ.get("WORLD_SIZE", "1") == "1"
+
+
+def attempt() -> int:
+    """How often a launcher has started the processes anew, after one of them had failed."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
