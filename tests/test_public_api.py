@@ -9,8 +9,8 @@ import pytest
 import plait
 
 ROOF = """
-ArtifactError Audio Bag Batch Binary Categorical Config ConfigError DataError Datetime Geo Image
-Learner Masked Model MultiLabel Multiclass NonFiniteError NotFittedError Numeric Ordinal
+Account ArtifactError Audio Bag Batch Binary Categorical Config ConfigError DataError Datetime Geo
+Image Learner Masked Model MultiLabel Multiclass NonFiniteError NotFittedError Numeric Ordinal
 PlaitWarning Query Regression Schema SchemaError Series Table Tags Text Trainer Training UserError
 Vector Video balancing data fusion load modalities modality_balancing pretraining sharing tasks
 train_step training

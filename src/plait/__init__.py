@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         tasks as tasks,
         training as training,
     )
+    from ._account import Account as Account
     from ._config import Config as Config
     from ._errors import (
         ArtifactError as ArtifactError,
@@ -72,6 +73,7 @@ _ROOMS = (
     "training",
 )
 _NAMES = {
+    "_account": ("Account",),
     "_config": ("Config",),
     "_errors": (
         "ArtifactError",

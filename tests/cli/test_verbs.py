@@ -186,6 +186,18 @@ def test_predict_needs_no_labels(trained, folder, plait):
     assert "60 rows in " in plait.out
 
 
+def test_predict_tells_a_line_for_each_input_beside_the_answers(trained, folder, plait):
+    rows = {"size": [30.0, None, 1e6], "city": ["Ulm", "Rome", "Oslo"]}
+    parquet.write_table(pa.table(rows), "new.parquet")
+    assert plait("predict", trained, "new.parquet", "-o", "a.csv") == 0
+    size, city = plait.err.splitlines()
+    assert size.startswith("size: size 1 missing (33.3 %, 10 % in training); size 1 out of range")
+    assert city == "city: city 2 unseen (66.7 %, none in training: Rome, Oslo)"
+    found = plait.json("predict", trained, "new.parquet", "-o", "b.csv")["account"]
+    assert (found["rows"], found["news"]) == (3, True)
+    assert [met["what"] for met in found["inputs"]["size"]] == ["missing", "out of range"]
+
+
 def test_lists_are_json_in_csv(folder):
     from plait.cli._write import writer
 
