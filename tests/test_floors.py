@@ -17,7 +17,7 @@ FLOORS = [
     {"modalities", "tasks", "fusion", "sharing", "balancing", "modality_balancing", "pretraining"},
     {"schema", "_rows"},
     {"_model", "_artifact"},
-    {"training", "packing"},
+    {"training", "packing", "inspection"},
     {
         "_absent",
         "_account",

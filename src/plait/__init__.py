@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         balancing as balancing,
         data as data,
         fusion as fusion,
+        inspection as inspection,
         modalities as modalities,
         modality_balancing as modality_balancing,
         pretraining as pretraining,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from ._load import load as load
     from ._model import Model as Model
     from .data import Batch as Batch, Masked as Masked, Query as Query, Table as Table
+    from .inspection import Inspection as Inspection, inspect as inspect
     from .modalities import (
         Audio as Audio,
         Bag as Bag,
@@ -65,6 +67,7 @@ _ROOMS = (
     "balancing",
     "data",
     "fusion",
+    "inspection",
     "modalities",
     "modality_balancing",
     "pretraining",
@@ -89,6 +92,7 @@ _NAMES = {
     "_load": ("load",),
     "_model": ("Model",),
     "data": ("Batch", "Masked", "Query", "Table"),
+    "inspection": ("Inspection", "inspect"),
     "modalities": (
         "Audio",
         "Bag",

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from ._words import percent
+
 FEW = 4.0
 """How many standard errors above its share in training something is news."""
 
@@ -64,13 +66,9 @@ class Met:
         }
 
     def __str__(self) -> str:
-        told = _percent(self.share)
+        told = percent(self.share)
         if self.usual is not None:
-            told += f", {_percent(self.usual) if self.usual else 'none'} in training"
+            told += f", {percent(self.usual) if self.usual else 'none'} in training"
         if self.examples:
             told += f": {', '.join(self.examples)}"
         return f"{self.column} {self.count:,} {self.what} ({told})"
-
-
-def _percent(share: float) -> str:
-    return "< 0.1 %" if 0 < share < 0.001 else f"{100 * share:.3g} %"
