@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from plait._errors import DataError
 from plait.data._cells import is_number, is_string, is_time, numbers, texts
 from plait.modalities._datetime import FORMATS, moments
+from plait.modalities._numeric import LARGEST
 from plait.schema._guess import are_dates, are_numbers
 
 LETTERS = (1, 2, 3)
@@ -43,7 +44,7 @@ def facets(cells: pa.Array) -> list[Facet]:
     if is_time(kind) or (is_string(kind) and are_dates(cells)):
         return [Facet("", days(cells), True)]
     if is_number(kind) or (is_string(kind) and are_numbers(cells)):
-        return [Facet("", numbers(cells)[0], True)]
+        return [Facet("", numbers(cells)[0].clip(-LARGEST, LARGEST), True)]
     if not (is_string(kind) or pa.types.is_boolean(kind)):
         return []
     text = texts(cells)

@@ -164,7 +164,10 @@ def moments(
             f"Found, for example, {fewest.slice(0, 3).to_pylist()}. Give `format=`, or empty "
             "these cells."
         )
-    raise DataError(f"The cells of {name!r} should be dates. Found {column.type}.")
+    raise DataError(
+        f"The cells of {name!r} should be dates. Found {column.type}. Leave the column out, or "
+        "make dates of it."
+    )
 
 
 def _parsed(cells: pa.Array, form: str) -> pa.Array:
