@@ -21,8 +21,9 @@ def wider(one: pa.Schema, other: pa.Schema) -> pa.Schema:
     """
     fields = []
     for ours, theirs in zip(one, other, strict=True):
-        decimal = pa.types.is_decimal(ours.type) or pa.types.is_decimal(theirs.type)
-        if decimal and ours.type != theirs.type:
+        kinds = [each.type for each in (ours, theirs) if not pa.types.is_null(each.type)]
+        decimals = [pa.types.is_decimal(kind) for kind in kinds]
+        if any(decimals) and not all(decimals):
             # The decimals that Arrow would take for both are not always wide enough for both.
             ours, theirs = (_as_float(field) for field in (ours, theirs))
         try:
