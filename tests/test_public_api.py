@@ -9,11 +9,11 @@ import pytest
 import plait
 
 ROOF = """
-ArtifactError Audio Bag Batch Binary Categorical Config ConfigError DataError Datetime Geo Image
-Learner Masked Model MultiLabel Multiclass NonFiniteError NotFittedError Numeric Ordinal
-PlaitWarning Query Regression Schema SchemaError Stopped Series Table Tags Text Trainer Training
-UserError Vector Video balancing data fusion load modalities modality_balancing pretraining sharing
-tasks train_step training
+Account ArtifactError Audio Bag Batch Binary Categorical Config ConfigError DataError Datetime Geo
+Image Inspection Learner Masked Model MultiLabel Multiclass NonFiniteError NotFittedError Numeric
+Ordinal PlaitWarning Query Regression Schema SchemaError Series Stopped Table Tags Text Trainer
+Training UserError Vector Video balancing data fusion inspect inspection load modalities
+modality_balancing pretraining sharing tasks train_step training
 """
 WINGS = {
     "balancing": "AlignedMTL Auto Balancer CAGrad ConFIG DBMTL DWA Diagnosis DualProj Every FAMO "
@@ -26,6 +26,7 @@ WINGS = {
     "fusion": "Attention Bottleneck Concat CrossAttention EarlyTransformer EmbraceNet Experts FiLM "
     "Fusion GMU Late LateMean LowRank MFB Max Mean Perceiver ProductOfExperts ScalarAttention Sum "
     "TensorFusion",
+    "inspection": "Finding Inspection inspect",
     "modalities": "Audio Bag Categorical Datetime Geo Image Modality Numeric Series Staged Tags "
     "Text Vector Video",
     "modality_balancing": "Auxiliary GradientBlending MMPareto ModalityBalancer OGMGE ViewLosses",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         balancing as balancing,
         data as data,
         fusion as fusion,
+        inspection as inspection,
         modalities as modalities,
         modality_balancing as modality_balancing,
         pretraining as pretraining,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         tasks as tasks,
         training as training,
     )
+    from ._account import Account as Account
     from ._config import Config as Config
     from ._errors import (
         ArtifactError as ArtifactError,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from ._load import load as load
     from ._model import Model as Model
     from .data import Batch as Batch, Masked as Masked, Query as Query, Table as Table
+    from .inspection import Inspection as Inspection, inspect as inspect
     from .modalities import (
         Audio as Audio,
         Bag as Bag,
@@ -65,6 +68,7 @@ _ROOMS = (
     "balancing",
     "data",
     "fusion",
+    "inspection",
     "modalities",
     "modality_balancing",
     "pretraining",
@@ -73,6 +77,7 @@ _ROOMS = (
     "training",
 )
 _NAMES = {
+    "_account": ("Account",),
     "_config": ("Config",),
     "_errors": (
         "ArtifactError",
@@ -89,6 +94,7 @@ _NAMES = {
     "_load": ("load",),
     "_model": ("Model",),
     "data": ("Batch", "Masked", "Query", "Table"),
+    "inspection": ("Inspection", "inspect"),
     "modalities": (
         "Audio",
         "Bag",

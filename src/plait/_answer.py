@@ -12,6 +12,7 @@ from ._absent import absent, blank
 from ._errors import DataError, PlaitWarning, listing
 from ._model import Model
 from .data import Note, Pack, Source, Table, merged
+from .data._cells import plain
 from .packing import part_rows
 from .schema import Schema
 from .training import keep, outputs
@@ -19,7 +20,7 @@ from .training._ahead import ahead
 
 IN_MEMORY = 1 << 26
 """Bytes up to which a file of rows to be answered is read at once."""
-ORDINARY = re.compile(r"missing|unseen|cut to|items in lists|out of range$")
+ORDINARY = re.compile(r"missing|unseen|cut to|items in lists|out of range$|held at the edge")
 """How notes begin of cells that lost nothing but what is usual."""
 CHUNK = 16_384
 """Rows that are packed at a time, where they are not too large for that."""
@@ -151,4 +152,5 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     # Each part may have a dictionary of its own, which not every format can hold.
     if not pa.types.is_dictionary(column.type):
         return column
-    return column.cast(column.type.value_type)
+    kind = plain(column.type)
+    return column.cast(kind).cast(kind.value_type)

@@ -86,7 +86,7 @@ def fitted(
     World.here().refuse({'`training.batch_size="auto"`': measures})
     shelf, worth = shelf_of(config.data.cache)
     found = prepare(data, valid, _choices(said, config), shelf, worth)
-    schema, train = found.schema, found.train
+    schema, train = replace(found.schema, usual=found.usual), found.train
     width = config.model.width or (64 if len(train) < 2_000 else 128)
     build = partial(_built, schema, width, said, config.seed)
     model, balancer = build(config.model.view)

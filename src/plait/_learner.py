@@ -10,24 +10,24 @@ from typing import Any
 import pyarrow as pa
 
 from . import _artifact
+from ._account import Account
 from ._answer import IN_MEMORY, answer, answers, chunks
 from ._assemble import checked_names, refuse_objects
 from ._config import Config
-from ._errors import NotFittedError
 from ._evaluate import Evaluation, evaluate
-from ._fit import Done, fitted
-from ._model import Model, View
+from ._fit import fitted
+from ._model import View
 from ._said import Said
-from .data import Note, Source
-from .schema import Schema
-from .training import Callback, History, Progress, Training
+from ._trained import Trained
+from .data import Source
+from .training import Callback, Progress, Training
 from .training._world import first, joined
 
 CHOICES = ("fusion", "sharing", "balancing", "modality_balancing", "pretraining")
 SIZE, HOW = ("width", "view"), (*CHOICES, "training", "seed", "budget")
 
 
-class Learner:
+class Learner(Trained):
     """One model for several targets of a table, from columns of any kind.
 
     Use it when the table is the starting point; for a loop of your own take :class:`~plait.Schema`.
@@ -88,7 +88,7 @@ class Learner:
         self.valid, self.memory = valid, memory
         self.cache = str(cache) if isinstance(cache, Path) else cache
         self.seed, self.budget = seed, budget
-        self._done: Done | None = None
+        self._done = self._account = None
 
     @classmethod
     def from_config(cls, config: Config | Mapping[str, Any]) -> "Learner":
@@ -145,7 +145,10 @@ class Learner:
     def predict(
         self, data: Any, *, keep: Iterable[str] = (), root: str | Path | None = None
     ) -> Any:
-        """Answers for every row, in order; a warning tells of what could not be read.
+        """Answers for every row, in order, as the kind of table that came in.
+
+        A warning tells of columns that are not there, and of cells that could not be read;
+        :attr:`account` counts what was missing, unseen or out of range.
 
         Args:
             data: Whatever holds a table; of a path, the answer is an Arrow table.
@@ -156,7 +159,9 @@ class Learner:
             DataError: If a column seems misspelled, no input is there, or a cell cannot be read.
         """
         source = Source.of(data, root, memory=IN_MEMORY)
-        return source.restore(answer(self.schema, self.model, source, keep).table)
+        found = answer(self.schema, self.model, source, keep)
+        self._account = Account.of(self.schema, source.rows, found.notes)
+        return source.restore(found.table)
 
     def stream(
         self, data: Any, *, keep: Iterable[str] = (), root: str | Path | None = None
@@ -172,8 +177,7 @@ class Learner:
             DataError: If a column seems misspelled, no input is there, or a cell cannot be read.
         """
         source = Source.of(data, root, memory=IN_MEMORY)
-        parts = answers(self.schema, self.model, source, keep)
-        return (part.table for part in parts)
+        return self._counted(answers(self.schema, self.model, source, keep))
 
     def evaluate(
         self, data: Any, *, drop: Collection[str] = (), root: str | Path | None = None
@@ -193,7 +197,9 @@ class Learner:
         parts = chunks(self.schema, self.model, source, drop=drop)
         # The inputs have done their part: what is compared is outputs and labels.
         scored = [(raw, replace(pack, inputs={})) for raw, pack, _ in parts]
-        return evaluate(self.schema, scored)
+        found = evaluate(self.schema, scored)
+        self._account = Account.of(self.schema, source.rows, found.notes)
+        return found
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write the model as a folder of JSON and safetensors, whole or not at all.
@@ -203,48 +209,5 @@ class Learner:
             ConfigError: If fusion or sharing was given as an object.
         """
         refuse_objects(self.fusion, self.sharing, self.balancing, self.modality_balancing)
-        made = self._trained
-        return _artifact.save(path, made.schema, made.model, made.config, made.log, overwrite)
-
-    @property
-    def _trained(self) -> Done:
-        if self._done is None:
-            raise NotFittedError("This learner has not seen a table yet: call `fit(table)` first.")
-        return self._done
-
-    @property
-    def schema(self) -> Schema:
-        """The fitted schema."""
-        return self._trained.schema
-
-    @property
-    def model(self) -> Model:
-        """The trained network, a plain module on the processor."""
-        return self._trained.model
-
-    @property
-    def history(self) -> History:
-        """What happened in training, epoch by epoch. A loaded model has none."""
-        if self._done is None or self._done.history is None:
-            raise NotFittedError("This learner was not trained here: it has no history.")
-        return self._done.history
-
-    @property
-    def notes(self) -> tuple[Note, ...]:
-        """What was done to cells of the training table."""
-        return self._done.notes if self._done else ()
-
-    @property
-    def rows(self) -> int:
-        """How many rows it was trained on here."""
-        return self._done.rows if self._done else 0
-
-    @property
-    def rows_held_back(self) -> int:
-        """How many others the best weights were chosen by."""
-        return self._done.held if self._done else 0
-
-    @property
-    def config(self) -> Mapping[str, Any]:
-        """Every choice of the run, with nothing left open."""
-        return self._done.config if self._done else {}
+        done = self._trained
+        return _artifact.save(path, done.schema, done.model, done.config, done.log, overwrite)

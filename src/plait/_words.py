@@ -23,3 +23,13 @@ def number(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return "-"
     return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+def percent(share: float) -> str:
+    """A share in three digits.
+
+    Example:
+        >>> percent(1 / 3), percent(0.0001), percent(0.0)
+        ('33.3 %', '< 0.1 %', '0 %')
+    """
+    return "< 0.1 %" if 0 < share < 0.001 else f"{100 * share:.3g} %"

@@ -75,6 +75,25 @@ def test_inspect_tells_of_pictures_that_are_not_there(folder, plait):
     assert "do not: 'a.jpg'" in problem
 
 
+def test_inspect_finds_what_is_wrong_and_says_it_in_words(folder, plait):
+    table = pa.concat_tables([parquet.read_table("homes.parquet")] * 2)
+    table = table.append_column("seen", table["view"]).append_column("n", pa.array([*range(120)]))
+    parquet.write_table(table, "new.parquet")
+    later = table.slice(0, 20).append_column("later", pa.array(["x"] * 20))
+    parquet.write_table(later, "later.parquet")
+    words = ("new.parquet", "-t", "view", "--valid", "later.parquet")
+    assert plait("inspect", *words) == 0
+    for part in (
+        "Likely leaks\n  'seen' alone gives 'view' away: 100 %",
+        "Rows that are there twice\n  60 rows (50 %",
+        "Rows that are in both tables\n  20 rows",
+        "Columns of one table only\n  The first table has no column 'later'",
+    ):
+        assert part in plait.out
+    kinds = [each["kind"] for each in plait.json("inspect", *words)["findings"]]
+    assert kinds == ["leak", "duplicate", "shared", "columns"]
+
+
 def test_a_terminal_is_not_steered_by_a_name(folder, plait):
     csv.write_csv(pa.table({"a\x1b[31m": [1.5, 2.5, 3.0], "y": [1, 0, 1]}), "odd.csv")
     assert plait("inspect", "odd.csv", "-t", "y") == 0
@@ -184,6 +203,18 @@ def test_predict_needs_no_labels(trained, folder, plait):
     parquet.write_table(parquet.read_table("homes.parquet", columns=["size", "city"]), "n.parquet")
     assert plait("predict", trained, "n.parquet", "-o", "a.csv") == 0
     assert "60 rows in " in plait.out
+
+
+def test_predict_tells_a_line_for_each_input_beside_the_answers(trained, folder, plait):
+    rows = {"size": [30.0, None, 1e6], "city": ["Ulm", "Rome", "Oslo"]}
+    parquet.write_table(pa.table(rows), "new.parquet")
+    assert plait("predict", trained, "new.parquet", "-o", "a.csv") == 0
+    size, city = plait.err.splitlines()
+    assert size.startswith("size: size 1 missing (33.3 %, 10 % in training); size 1 out of range")
+    assert city == "city: city 2 unseen (66.7 %, none in training: Rome, Oslo)"
+    found = plait.json("predict", trained, "new.parquet", "-o", "b.csv")["account"]
+    assert (found["rows"], found["news"]) == (3, True)
+    assert [met["what"] for met in found["inputs"]["size"]] == ["missing", "out of range"]
 
 
 def test_lists_are_json_in_csv(folder):

@@ -1,6 +1,7 @@
 """Arrow columns in one form each, against plain loops."""
 
 import math
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -8,8 +9,9 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 
-from plait.data import Masked, Ragged, noise
+from plait.data import Masked, Ragged, Table, noise
 from plait.data._cells import lists, normal, numbers, texts, vectors
+from plait.data._fit import as_one
 
 
 def test_numbers():
@@ -90,3 +92,21 @@ def test_noise():
     for other in (noise(1, 1, rows, 3), noise(0, 2, rows, 3), noise(0, 1, rows + 2000, 3)):
         assert (other == whole).float().mean() < 0.001
     assert noise(2**63, 0, rows, 1).shape == (2000, 1)
+
+
+def test_categories_of_a_view_are_decoded():
+    views = pa.array(["x", "y", None, "x"]).cast(pa.string_view())
+    cells = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, 0]), views.slice(0, 3))
+    assert normal(cells).to_pylist() == ["x", "y", None, "x"]
+    assert normal(cells).type == pa.large_string()
+    table = Table(pa.table({"c": cells})).take([3, 1])
+    assert table["c"].to_pylist() == ["x", "y"]
+
+
+@pytest.mark.parametrize("other", [pa.array([1, 2**62]), pa.array([True, False]), pa.array(["a"])])
+def test_decimals_and_others_come_to_one_type(other):
+    decimals = pa.array([Decimal("1.25"), None])
+    joined = as_one([pa.table({"d": decimals}), pa.table({"d": other})])
+    assert joined.num_rows == 2 + len(other)
+    assert joined["d"].null_count == 1
+    assert str(joined["d"][0].as_py()) == "1.25"

@@ -173,3 +173,9 @@ def test_one_multilabel_class():
     assert found["f1_macro"] == pytest.approx(0.8)
     assert found["accuracy"] == pytest.approx(2 / 3)
     assert Masked(target.values, target.mask).present.all()
+
+
+def test_labels_that_are_next_to_nothing_are_learned_as_nothing():
+    table = Table.of({"y": [[5e-324, 1.0], [0.0, 2.0], [5e-324, 4.0]]})
+    task = Regression(column="y").fit(table)
+    assert torch.isfinite(task.pack(table).cells.values).all()

@@ -10,7 +10,7 @@ from plait._errors import UserError
 
 from ._options import Data, Json, Overwrite, Root, Saved
 from ._place import check_file
-from ._show import emit, notes, say, waiting
+from ._show import emit, say, tell, waiting
 from ._write import ENDINGS, writer
 
 
@@ -46,6 +46,7 @@ def predict(
         )
     check_file(target, overwrite)
     with waiting("reading") as update:
+        from plait._account import Account
         from plait._answer import IN_MEMORY, answers
         from plait._load import load
         from plait.data import Source, merged
@@ -62,6 +63,7 @@ def predict(
                 rate = done / max(time.monotonic() - began, 1e-9)
                 update(f"answered {done:,} of {source.rows:,} rows, {rate:,.0f} rows/s")
         seconds = time.monotonic() - began
+    account = Account.of(learner.schema, done, found_notes)
     found = {
         "output": str(output),
         "rows": done,
@@ -69,7 +71,10 @@ def predict(
         "rows_per_second": round(done / max(seconds, 1e-9), 1),
         "columns": columns,
         "notes": [str(note) for note in found_notes],
+        "account": account.to_dict(),
     }
+    for line in account.lines:
+        tell(line)
     if as_json:
         emit(found)
         return
@@ -78,4 +83,3 @@ def predict(
         f"written to {output}"
     )
     say(f"answers: {', '.join(columns)}")
-    notes(found_notes, "Cells that were not taken as they stand")

@@ -26,7 +26,7 @@ def _normal(cells: pa.Array) -> pa.Array:
     if isinstance(cells, pa.RunEndEncodedArray):
         cells = pc.run_end_decode(cells)
     if isinstance(cells, pa.DictionaryArray):
-        cells = cells.dictionary_decode()
+        cells = cells.cast(plain(cells.type)).dictionary_decode()
     if isinstance(cells, pa.ExtensionArray):
         cells = cells.storage
     kind = cells.type
@@ -50,6 +50,8 @@ def plain(kind: pa.DataType) -> pa.DataType:
         return pa.large_string()
     if kind == pa.binary_view():
         return pa.large_binary()
+    if pa.types.is_dictionary(kind):
+        return pa.dictionary(kind.index_type, plain(kind.value_type), kind.ordered)
     if pa.types.is_fixed_size_list(kind):
         return pa.list_(plain(kind.value_type), kind.list_size)
     if is_list(kind):

@@ -5,7 +5,7 @@ import pyarrow.compute as pc
 
 from plait._errors import DataError
 
-from ._cells import is_bytes, is_string, normal, texts
+from ._cells import is_bytes, is_number, is_string, normal, texts
 from ._together import end_to_end
 
 
@@ -21,6 +21,11 @@ def wider(one: pa.Schema, other: pa.Schema) -> pa.Schema:
     """
     fields = []
     for ours, theirs in zip(one, other, strict=True):
+        kinds = [each.type for each in (ours, theirs) if not pa.types.is_null(each.type)]
+        decimals = [pa.types.is_decimal(kind) for kind in kinds]
+        if any(decimals) and not all(decimals):
+            # The decimals that Arrow would take for both are not always wide enough for both.
+            ours, theirs = (_as_float(field) for field in (ours, theirs))
         try:
             both = pa.unify_schemas(
                 [pa.schema([ours]), pa.schema([theirs])], promote_options="permissive"
@@ -36,6 +41,10 @@ def wider(one: pa.Schema, other: pa.Schema) -> pa.Schema:
     return pa.schema(fields)
 
 
+def _as_float(field: pa.Field) -> pa.Field:
+    return field.with_type(pa.float64()) if is_number(field.type) else field
+
+
 def fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """The same cells, with these types, which must be wide enough for them."""
     columns = [table.column(field.name) for field in schema]
@@ -45,7 +54,7 @@ def fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
         kind = columns[number].type
         if is_string(field.type) and not (is_string(kind) or pa.types.is_null(kind)):
             columns[number] = texts(normal(columns[number])).cast(field.type)
-        elif pa.types.is_floating(field.type) and pa.types.is_integer(kind):
+        elif pa.types.is_floating(field.type) and is_number(kind):
             columns[number] = pc.cast(columns[number], field.type, safe=False)
     fit = pa.table(columns, names=schema.names)
     return pa.concat_tables([schema.empty_table(), fit], promote_options="permissive")

@@ -60,7 +60,7 @@ def refuse(schema: pa.Schema, rows: int) -> None:
     if not schema.names or not rows:
         raise DataError(
             "A table should have at least one row and one column. Found "
-            f"{rows:,} rows and {len(schema.names):,} columns."
+            f"{rows:,} rows and {len(schema.names):,} columns. Was it filtered too much?"
         )
 
 
@@ -118,7 +118,13 @@ def _from_columns(columns: Mapping[Any, Any]) -> pa.Table:
     together(problems)
     lengths = {name: len(cells) for name, cells in arrays.items()}
     if len(set(lengths.values())) > 1:
-        raise DataError(f"All columns should have as many rows. Found {lengths}.")
+        usual = max(set(lengths.values()), key=[*lengths.values()].count)
+        odd = {name: length for name, length in lengths.items() if length != usual}
+        raise DataError(
+            f"All columns should have as many rows: most have {usual:,}. Found "
+            f"{', '.join(f'{length:,} in {name!r}' for name, length in odd.items())}. Put None "
+            "where a cell is missing."
+        )
     return pa.table(arrays)
 
 

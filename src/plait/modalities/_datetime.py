@@ -40,6 +40,8 @@ class Datetime(Modality):
         forms: How the text of each column is written, found by :meth:`fit`.
         center: The middle of each column, in days since 1970, found by :meth:`fit`.
         scale: The spread of each column in days, found by :meth:`fit`.
+        span: The first and the last moment of each column, in days since 1970, found by
+            :meth:`fit`; later ones are counted and used.
 
     Example:
         >>> table = Table.of({"sold": ["2024-01-31", None, "2024-03-01"]})
@@ -53,6 +55,7 @@ class Datetime(Modality):
     forms: tuple[str | None, ...] = ()
     center: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
+    span: tuple[tuple[float, float], ...] = ()
 
     def fit(self, table: Table) -> "Datetime":
         """A copy that knows the middle and the spread of each column."""
@@ -65,6 +68,7 @@ class Datetime(Modality):
             forms=tuple(form for _, form in read),
             center=tuple(float(k.mean()) if k.size else 0.0 for k in known),
             scale=tuple(max(float(k.std()), 1.0) if k.size else 1.0 for k in known),
+            span=tuple((float(k.min()), float(k.max())) if k.size else (0.0, 0.0) for k in known),
         )
 
     def pack(self, table: Table) -> Packed:
@@ -80,11 +84,20 @@ class Datetime(Modality):
             cells, _ = moments(table[column], (self.format,) if self.format else usual, column)
             if cells.null_count:
                 notes.append(Note(column, "missing", cells.null_count))
+            notes += self._outside(column, cells)
             parts.append(_features(cells, center, scale))
         values = np.stack(parts, 1)
         mask = np.isfinite(values).all(2)
         values[~mask] = 0
         return Packed(Masked(torch.from_numpy(values), torch.from_numpy(mask)), tuple(notes))
+
+    def _outside(self, column: str, cells: pa.Array) -> list[Note]:
+        if not self.span:  # it was fitted by a plait that did not look
+            return []
+        first, last = self.span[self.columns.index(column)]
+        days = _days(cells)
+        count = int(((days < first) | (days > last)).sum())
+        return [Note(column, "out of range", count)] if count else []
 
     def build(self, width: int) -> nn.Module:
         """A :class:`DatetimeEncoder` of as many columns."""
@@ -151,7 +164,10 @@ def moments(
             f"Found, for example, {fewest.slice(0, 3).to_pylist()}. Give `format=`, or empty "
             "these cells."
         )
-    raise DataError(f"The cells of {name!r} should be dates. Found {column.type}.")
+    raise DataError(
+        f"The cells of {name!r} should be dates. Found {column.type}. Leave the column out, or "
+        "make dates of it."
+    )
 
 
 def _parsed(cells: pa.Array, form: str) -> pa.Array:

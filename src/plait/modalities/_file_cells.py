@@ -29,7 +29,7 @@ def file_cells(cells: pa.Array, column: str, root: Path | None, what: str) -> li
     if not is_string(cells.type):
         raise DataError(
             f"The cells of the {what} input {column!r} should be paths or bytes. Found "
-            f"{cells.type}."
+            f"{cells.type}. Leave the column out, or choose another kind of input."
         )
     if root is None:
         raise DataError(

@@ -27,7 +27,7 @@ from ._text_reader import MANY
 from ._text_runs import common, frequent
 from ._text_shortcut import TextShortcut, rarities
 from ._text_tokens import UNKNOWN_ID, chunks, trained
-from ._tokenizer import tokenizer_of
+from ._tokenizer import tokenizer_of, unknown_of
 
 LONG = 16
 FORGET = 0.1
@@ -167,11 +167,13 @@ class Text(Modality):
         tokenizer = tokenizer_of(self.fitted.tokenizer)
         before, after = frame(tokenizer) if isinstance(self.fitted, PretrainedFit) else ([], [])
         room = self.max_length - len(before) - len(after)
-        values, lengths, cut = [], [], 0
+        values, lengths, cut, unseen = [], [], 0, 0
+        stranger = unknown_of(self.fitted.tokenizer)
         for chunk in chunks(cells):
             for encoding in tokenizer.encode_batch_fast(chunk, add_special_tokens=False):
                 ids = encoding.ids
                 cut += len(ids) > room
+                unseen += ids.count(stranger) if stranger is not None else 0
                 framed = [*before, *ids[:room], *after] if ids else []
                 values.append(np.array(framed, np.int64))
                 lengths.append(len(framed))
@@ -180,6 +182,7 @@ class Text(Modality):
         missing = int((~there).sum())
         notes = [Note(column, "missing", missing)] if missing else []
         notes += [Note(column, f"cut to {self.max_length} tokens", cut)] if cut else []
+        notes += [Note(column, "unseen tokens", unseen)] if unseen else []
         ragged = Ragged(
             torch.from_numpy(np.concatenate(values)),
             torch.from_numpy(offsets),

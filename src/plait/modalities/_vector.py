@@ -107,7 +107,7 @@ class Vector(Modality):
         if not is_list(cells.type):
             raise DataError(
                 f"The cells of the vector input {self.column!r} should be lists of numbers. "
-                f"Found {cells.type}."
+                f"Found {cells.type}. Leave the column out, or choose another kind of input."
             )
         return cells
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from plait.data import Note, Pack
+from plait.data import Note, Pack, merged
 from plait.schema import Schema
 
 
@@ -36,3 +36,13 @@ class Prepared:
     def notes(self) -> tuple[Note, ...]:
         """What was done to cells of the training table."""
         return (*self.train.notes, *(self.valid.notes if self.valid and self.held else ()))
+
+    @property
+    def usual(self) -> dict[str, dict[str, float]]:
+        """How often each of it happened for a row, by column."""
+        rows = len(self.train) + (len(self.valid) if self.valid and self.held else 0)
+        shares: dict[str, dict[str, float]] = {}
+        for note in merged(self.notes):
+            if note.column in self.schema.columns:
+                shares.setdefault(note.column, {})[note.what] = note.count / rows
+        return shares

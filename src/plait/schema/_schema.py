@@ -19,6 +19,8 @@ from ._infer import infer_inputs, infer_tasks
 
 Part = TypeVar("Part", Modality, Task)
 
+USUAL = TypeAdapter(dict[str, dict[str, float]] | None)
+
 
 @dataclass(frozen=True)
 class Schema:
@@ -28,6 +30,8 @@ class Schema:
         inputs: A modality for each input, by the input's name.
         tasks: A task for each target, by the task's name.
         ignored: Columns that were left out when the schema was inferred, and why.
+        usual: How often each thing happened to the cells of a column for a row of training, as
+            ``{"age": {"missing": 0.1}}``; None where nobody counted.
 
     Raises:
         SchemaError: If there is no input or no task, or a target is an input too.
@@ -48,6 +52,7 @@ class Schema:
     inputs: Mapping[str, Modality]
     tasks: Mapping[str, Task]
     ignored: Mapping[str, str] = field(default_factory=dict)
+    usual: Mapping[str, Mapping[str, float]] | None = None
 
     def __post_init__(self) -> None:
         if not self.inputs or not self.tasks:
@@ -158,6 +163,7 @@ class Schema:
             "inputs": {name: _plain(part) for name, part in self.inputs.items()},
             "tasks": {name: _plain(task) for name, task in self.tasks.items()},
             "ignored": dict(self.ignored),
+            "usual": None if self.usual is None else {c: dict(n) for c, n in self.usual.items()},
         }
 
     @classmethod
@@ -178,6 +184,7 @@ class Schema:
                 {n: _built(modalities, Modality, p, classes) for n, p in plain["inputs"].items()},
                 {n: _built(tasks, Task, p, classes) for n, p in plain["tasks"].items()},
                 dict(plain["ignored"]),
+                USUAL.validate_python(plain.get("usual")),
             )
         except (KeyError, TypeError, AttributeError, ValidationError) as error:
             raise ArtifactError(f"This is not the schema of a model: {error}") from error

@@ -20,6 +20,9 @@ from plait.data._cells import is_list, numbers, vectors
 from ._base import STRICT, Task, skill
 from ._scale import Scale
 
+SMALLEST = float(np.finfo(np.float64).tiny)
+"""Smaller numbers are as good as zero: one over them is infinite."""
+
 
 @dataclass(frozen=True, config=STRICT)
 class Regression(Task):
@@ -101,7 +104,8 @@ class Regression(Task):
         if vector != scale.vector or matrix.shape[1] != len(scale.mean):
             raise DataError(
                 f"The target {self.column!r} should hold {len(scale.mean)} number(s) a row, as in "
-                f"training. Found {matrix.shape[1]}."
+                f"training. Found {matrix.shape[1]}. Mend the column, or leave it "
+                "out of this table."
             )
         if scale.log:
             below = there & (matrix + scale.shift <= 0).any(1)
@@ -198,7 +202,7 @@ class Regression(Task):
 def _moments(known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     # In units of the largest, so that no square overflows or vanishes.
     size = np.abs(known).max(0)
-    size[size == 0] = 1.0
+    size[size < SMALLEST] = 1.0
     mean, std = (known / size).mean(0), (known / size).std(0)
     std[std < 1e-12] = 1 / size[std < 1e-12]
     return mean * size, std * size

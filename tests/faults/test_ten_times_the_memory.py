@@ -1,0 +1,22 @@
+"""Promise 23: ten times the table that may be in memory grows the process as its tenth does."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MOST = 1.5
+
+
+@pytest.mark.slow
+def test_ten_times_the_table_takes_no_more_memory():
+    words = [sys.executable, "-m", "benchmarks.run", "bigger", "--repeats", "1", "--part", "memory"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    growth = {
+        line["contestant"]: line["value"] for line in lines if line["metric"] == "growth_all_mb"
+    }
+    assert growth["plait"] <= MOST * growth["plait_small"], growth
