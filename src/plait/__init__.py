@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from ._errors import (
         ArtifactError as ArtifactError,
         ConfigError as ConfigError,
+        DamagedError as DamagedError,
         DataError as DataError,
         NonFiniteError as NonFiniteError,
         NotFittedError as NotFittedError,
+        PlaceError as PlaceError,
         PlaitWarning as PlaitWarning,
         SchemaError as SchemaError,
         UserError as UserError,
@@ -76,9 +78,11 @@ _NAMES = {
     "_errors": (
         "ArtifactError",
         "ConfigError",
+        "DamagedError",
         "DataError",
         "NonFiniteError",
         "NotFittedError",
+        "PlaceError",
         "PlaitWarning",
         "SchemaError",
         "UserError",
