@@ -10,6 +10,7 @@ from plait._errors import DamagedError, DataError, listing, together
 
 from ._cells import is_string
 from ._csv import BLOCK, not_utf8, read_csv
+from ._depth import check_depth
 from ._file import File
 from ._objects import refuse_twice
 
@@ -140,6 +141,11 @@ def _columns(table: pa.Table) -> pa.Table:
 
 
 def _json(file: File) -> pa.Table:
+    with file.stream() as stream:
+        try:
+            check_depth(stream.read)
+        except ValueError as error:
+            raise unreadable(file, error) from error
     block = BLOCK
     while True:
         try:

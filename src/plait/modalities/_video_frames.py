@@ -160,5 +160,9 @@ def _taken(picture: Pillow.Image, wanted: np.ndarray) -> list[bytes]:
 def _small(picture: Pillow.Image) -> Pillow.Image:
     if not is_large(picture):
         return upright(picture)
-    less = max(1, max(picture.size) // LARGE // 2)
-    return turned(lessened(picture, less, less), picture)
+    width, height = picture.size
+    less = max(1, max(width, height) // LARGE // 2)
+    size = (max(1, round(side * LARGE / max(width, height))) for side in (width, height))
+    small = lessened(picture, less, less)
+    within = (0.0, 0.0, width / less, height / less)
+    return turned(small.resize(tuple(size), Pillow.Resampling.BICUBIC, box=within), picture)
