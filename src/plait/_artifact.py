@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ._errors import ArtifactError, ConfigError, PlaceError
-from .data._safe import MOST_TENSORS, check_header, check_plain
+from .data._safe import MOST_TENSORS, check_header, check_plain, read_mapping
 from .schema import Schema
 
 FORMAT = 1
@@ -198,15 +198,10 @@ def _versions() -> dict[str, str]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    if (size := path.stat().st_size) > LARGEST_JSON:
-        raise _unfit(path, f"should be of at most {LARGEST_JSON:,} bytes. It has {size:,}")
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise _unfit(path, f"is not JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise _unfit(path, f"should hold a mapping. Found {type(found).__name__}")
-    return found
+        return read_mapping(path, LARGEST_JSON)
+    except ValueError as error:
+        raise _unfit(path, str(error)) from error
 
 
 def _unfit(path: Path, why: str) -> ArtifactError:

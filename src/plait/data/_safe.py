@@ -3,6 +3,9 @@
 import json
 import stat
 from pathlib import Path
+from typing import Any
+
+from ._depth import check_depth
 
 MOST_TENSORS = 2**16
 """As many columns as a table of plait may have, with some tensors each, have fewer."""
@@ -37,6 +40,39 @@ def check_plain(path: Path) -> None:
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         kinds = {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
         raise ValueError(f"it is a {kinds.get(stat.S_IFMT(mode), 'device')}")
+
+
+def read_mapping(path: Path, most: int) -> dict[str, Any]:
+    """A file of JSON that holds a mapping, neither long nor deep.
+
+    Args:
+        path: The file.
+        most: How many bytes it may have.
+
+    Raises:
+        ValueError: If it is another file; the message says how, and begins with a verb.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "a.json"
+        ...     _ = path.write_text("[1]")
+        ...     read_mapping(path, 100)
+        Traceback (most recent call last):
+        ...
+        ValueError: should hold a mapping. Found list
+    """
+    if (size := path.stat().st_size) > most:
+        raise ValueError(f"should be of at most {most:,} bytes. It has {size:,}")
+    try:
+        with path.open("rb") as file:
+            check_depth(file.read)
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"should hold a mapping. Found {type(found).__name__}")
+    return found
 
 
 def check_header(path: Path) -> None:

@@ -162,7 +162,8 @@ def _small(picture: Pillow.Image) -> Pillow.Image:
         return upright(picture)
     width, height = picture.size
     less = max(1, max(width, height) // LARGE // 2)
-    size = (max(1, round(side * LARGE / max(width, height))) for side in (width, height))
+    share = LARGE / max(width, height)
+    size = (max(1, round(width * share)), max(1, round(height * share)))
     small = lessened(picture, less, less)
     within = (0.0, 0.0, width / less, height / less)
-    return turned(small.resize(tuple(size), Pillow.Resampling.BICUBIC, box=within), picture)
+    return turned(small.resize(size, Pillow.Resampling.BICUBIC, box=within), picture)
