@@ -43,7 +43,7 @@ class Audio(Modality):
     Channels are averaged, all sounds are brought to one sampling rate, and the power in mel bands
     is taken every 10 ms, once. Plain WAV files are read as they are; FLAC, OGG, MP3, AIFF and other
     WAV files take the extra ``audio``, and so does another sampling rate. A file of more than 256
-    MiB, 32 channels or 200 million samples, or 32 million within ``seconds``, is refused before it
+    MiB, 32 channels or 200 million samples, or 27 million within ``seconds``, is refused before it
     is decoded. Up to 1 % of the files may be unreadable: they count as missing. A file of no length
     is missing too.
 
@@ -172,7 +172,7 @@ class Audio(Modality):
         """More than 1 % of the sounds cannot be read."""
         causes = (
             "damaged, of another format, with samples that are no numbers, or larger than 256 MiB, "
-            "32 channels, 200 million samples or 32 million that are heard"
+            "32 channels, 200 million samples or 27 million within `seconds`"
         )
         return refusal(self.column, "sounds", notes, UNREAD, rows, causes)
 

@@ -35,7 +35,7 @@ class Image(Modality):
     """A column of pictures: paths relative to the table, or the bytes of files.
 
     Pictures are turned upright, brought to RGB and to one square size, once. Formats are JPEG,
-    PNG, WebP, GIF (first frame), BMP and TIFF; a picture of more than 50 megapixels (WebP: 16)
+    PNG, WebP, GIF (first frame), BMP and TIFF; a picture of more than 50 megapixels (WebP: 14)
     or 64 MiB is refused before it is decoded. Up to 1 % of them may be unreadable: they count as
     missing.
 
@@ -123,7 +123,7 @@ class Image(Modality):
 
     def refusal(self, notes: Sequence[Note], rows: int) -> str | None:
         """More than 1 % of the pictures cannot be read."""
-        causes = "damaged, of another format, or larger than 50 megapixels (WebP: 16) or 64 MiB"
+        causes = "damaged, of another format, or larger than 50 megapixels (WebP: 14) or 64 MiB"
         return refusal(self.column, "pictures", notes, UNREAD, rows, causes)
 
     def files(self, table: Table) -> list[Path]:

@@ -21,7 +21,7 @@ from ._unread import TooLargeError, reason
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 MOST_PIXELS = 50_000_000
-MOST_COPIED = 16_000_000
+MOST_COPIED = 14_000_000
 """Pixels of a WebP and of a frame that moves, of which the decoders hold several copies."""
 MOST_BYTES = 64 * 2**20
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, TypeError, LookupError, OverflowError,

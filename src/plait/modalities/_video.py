@@ -43,7 +43,7 @@ class Video(Modality):
 
     A picture encoder reads each frame, and one layer of attention reads the frames in time. Of
     longer videos evenly spread frames are taken, and such rows are counted. A file of more than
-    64 MiB, 5,000 frames or 1,000 megapixels in all, or 16 in one frame, is refused
+    64 MiB, 5,000 frames or 1,000 megapixels in all, or 14 in one frame, is refused
     before the frame that goes beyond is decoded. Up to 1 % of the files may be unreadable: they
     count as missing.
 
@@ -102,7 +102,7 @@ class Video(Modality):
     def refusal(self, notes: Sequence[Note], rows: int) -> str | None:
         """More than 1 % of the files, or of the frames, cannot be read."""
         causes = (
-            "damaged, no pictures, or larger than 64 MiB, 5,000 frames or 1,000 megapixels (16 a "
+            "damaged, no pictures, or larger than 64 MiB, 5,000 frames or 1,000 megapixels (14 a "
             "frame)"
         )
         frames = [note for note in notes if note.what not in (UNREAD, "missing")]
