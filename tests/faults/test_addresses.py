@@ -1,5 +1,6 @@
 """Nothing is fetched that the user did not ask for (28)."""
 
+import hashlib
 import json
 import shutil
 import socket
@@ -20,7 +21,6 @@ from pyarrow import feather, parquet
 import plait
 from plait import Audio, Bag, Config, Image, Learner, Table, Text, Training, UserError, Video
 from plait.__main__ import main
-from plait._artifact import _digest, _sealed
 
 QUICK = Training(epochs=1, batch_size=16, device="cpu")
 ROWS = {"x": [float(n) for n in range(24)], "y": [2.0 * n + n % 3 for n in range(24)]}
@@ -173,11 +173,18 @@ def whole(tmp_path_factory) -> Path:
     )
 
 
+def sealed(manifest: dict) -> str:
+    """A manifest that vouches for itself, as every version has to write it."""
+    body = {name: value for name, value in manifest.items() if name != "seal"}
+    seal = hashlib.sha256(json.dumps(body).encode()).hexdigest()
+    return json.dumps({**body, "seal": seal}, indent=1)
+
+
 def forged(folder: Path, part: str, content: object) -> None:
     (folder / part).write_text(json.dumps(content), encoding="utf-8")
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    manifest["sha256"][part] = _digest(folder / part)
-    (folder / "manifest.json").write_text(_sealed(manifest), encoding="utf-8")
+    manifest["sha256"][part] = hashlib.sha256((folder / part).read_bytes()).hexdigest()
+    (folder / "manifest.json").write_text(sealed(manifest), encoding="utf-8")
 
 
 PLACES = ["fusion", "sharing", "inputs", "cache", "input type", "encoder", "schema encoder"]

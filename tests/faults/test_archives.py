@@ -1,5 +1,6 @@
 """What comes as a model is looked at before it is read, and nothing is written (25)."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -20,7 +21,7 @@ from safetensors.torch import save_file
 import plait
 from plait import ArtifactError, ConfigError, Learner, PlaceError, Training
 from plait.__main__ import main
-from plait._artifact import PARTS, _digest, _sealed, save
+from plait._artifact import PARTS, save
 from plait.data._safe import LONGEST_HEADER, MOST_TENSORS, check_header
 from plait.modalities._hf_folder import HfFolder
 from plait.modalities._static_folder import StaticFolder
@@ -45,11 +46,18 @@ def model(whole, tmp_path) -> Path:
     return Path(shutil.copytree(whole, tmp_path / "in" / "model"))
 
 
+def sealed(manifest: dict) -> str:
+    """A manifest that vouches for itself, as every version has to write it."""
+    body = {name: value for name, value in manifest.items() if name != "seal"}
+    seal = hashlib.sha256(json.dumps(body).encode()).hexdigest()
+    return json.dumps({**body, "seal": seal}, indent=1)
+
+
 def vouched(folder: Path, part: str) -> None:
     """Let the manifest say that a part is what was saved."""
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    manifest["sha256"][part] = _digest(folder / part)
-    (folder / "manifest.json").write_text(_sealed(manifest), encoding="utf-8")
+    manifest["sha256"][part] = hashlib.sha256((folder / part).read_bytes()).hexdigest()
+    (folder / "manifest.json").write_text(sealed(manifest), encoding="utf-8")
 
 
 def seen(folder: Path) -> list[tuple]:

@@ -1,5 +1,6 @@
 """Text that would become more than it is, and names that are no business of a file (26)."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -13,7 +14,6 @@ import pytest
 import plait
 from plait import ArtifactError, Config, ConfigError, Learner, Training
 from plait.__main__ import main
-from plait._artifact import _digest, _sealed
 
 ROWS = {"x": [float(n) for n in range(24)], "y": [2.0 * n + n % 3 for n in range(24)]}
 MILLISECONDS, BYTES = 100, 50 * 2**20
@@ -120,14 +120,21 @@ def model(whole, tmp_path) -> Path:
     return Path(shutil.copytree(whole, tmp_path / "model"))
 
 
+def sealed(manifest: dict) -> str:
+    """A manifest that vouches for itself, as every version has to write it."""
+    body = {name: value for name, value in manifest.items() if name != "seal"}
+    seal = hashlib.sha256(json.dumps(body).encode()).hexdigest()
+    return json.dumps({**body, "seal": seal}, indent=1)
+
+
 def forged(folder: Path, part: str, content: object) -> None:
     text = content if isinstance(content, str) else json.dumps(content)
     (folder / part).write_text(text, encoding="utf-8")
     if part == "manifest.json":
         return
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    manifest["sha256"][part] = _digest(folder / part)
-    (folder / "manifest.json").write_text(_sealed(manifest), encoding="utf-8")
+    manifest["sha256"][part] = hashlib.sha256((folder / part).read_bytes()).hexdigest()
+    (folder / "manifest.json").write_text(sealed(manifest), encoding="utf-8")
 
 
 def nested(depth: int, sign: str) -> str:

@@ -1,6 +1,7 @@
 """No file that is read can run code, whatever it holds and wherever it is given (24)."""
 
 import ast
+import hashlib
 import io
 import json
 import os
@@ -36,7 +37,7 @@ from plait import (
     Video,
 )
 from plait.__main__ import main
-from plait._artifact import PARTS, _digest, _sealed
+from plait._artifact import PARTS
 from plait.data import Table
 
 SOURCE = Path(plait.__file__).parent
@@ -256,6 +257,13 @@ SELDOM = ("columns.parquet", "table.feather", "cells.jsonl")
 """What is a table, so that it may be learned from: it only must do nothing else."""
 
 
+def sealed(manifest: dict) -> str:
+    """A manifest that vouches for itself, as every version has to write it."""
+    body = {name: value for name, value in manifest.items() if name != "seal"}
+    seal = hashlib.sha256(json.dumps(body).encode()).hexdigest()
+    return json.dumps({**body, "seal": seal}, indent=1)
+
+
 @pytest.fixture(params=FILES)
 def evil(request, tmp_path) -> Iterator[Path]:
     """A malicious file; that its mark is not there is looked at in the end."""
@@ -317,8 +325,8 @@ def test_as_a_part_of_a_model(evil, model, tmp_path, vouched):
         shutil.copy(evil, folder / part)
         if vouched and part != "manifest.json":
             manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-            manifest["sha256"][part] = _digest(folder / part)
-            (folder / "manifest.json").write_text(_sealed(manifest), encoding="utf-8")
+            manifest["sha256"][part] = hashlib.sha256((folder / part).read_bytes()).hexdigest()
+            (folder / "manifest.json").write_text(sealed(manifest), encoding="utf-8")
         if vouched and part == "log.jsonl":
             plait.load(folder)  # it is never read
             continue
