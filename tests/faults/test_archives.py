@@ -293,7 +293,7 @@ def test_countless_tensors_are_refused_in_encoders_too(tmp_path, countless):
     for name in ("config.json", "tokenizer.json"):
         (tmp_path / name).write_text("{}")
     static = StaticFolder.of(f"static:{tmp_path}")
-    for read in (static.vectors, static.shape, TimmFile.of(f"timm:resnet10t:{path}").state,
+    for read in (static.vectors, TimmFile.of(f"timm:resnet10t:{path}").state,
                  lambda: HfFolder.of(f"hf:{tmp_path}").digest):  # fmt: skip
         with pytest.raises(ConfigError, match="it has 100,000 tensors, more than 65,536"):
             read()
