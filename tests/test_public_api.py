@@ -9,11 +9,11 @@ import pytest
 import plait
 
 ROOF = """
-Account ArtifactError Audio Bag Batch Binary Categorical Config ConfigError DataError Datetime Geo
-Image Inspection Learner Masked Model MultiLabel Multiclass NonFiniteError NotFittedError Numeric
-Ordinal PlaitWarning Query Regression Schema SchemaError Series Stopped Table Tags Text Trainer
-Training UserError Vector Video balancing data fusion inspect inspection load modalities
-modality_balancing pretraining sharing tasks train_step training
+Account ArtifactError Audio Bag Batch Binary Categorical Config ConfigError DamagedError DataError
+Datetime Geo Image Inspection Learner Masked Model MultiLabel Multiclass NonFiniteError
+NotFittedError Numeric Ordinal PlaceError PlaitWarning Query Regression Schema SchemaError Series
+Stopped Table Tags Text Trainer Training UserError Vector Video balancing data fusion inspect
+inspection load modalities modality_balancing pretraining sharing tasks train_step training
 """
 WINGS = {
     "balancing": "AlignedMTL Auto Balancer CAGrad ConFIG DBMTL DWA Diagnosis DualProj Every FAMO "

@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from ._errors import (
         ArtifactError as ArtifactError,
         ConfigError as ConfigError,
+        DamagedError as DamagedError,
         DataError as DataError,
         NonFiniteError as NonFiniteError,
         NotFittedError as NotFittedError,
+        PlaceError as PlaceError,
         PlaitWarning as PlaitWarning,
         SchemaError as SchemaError,
         Stopped as Stopped,
@@ -82,9 +84,11 @@ _NAMES = {
     "_errors": (
         "ArtifactError",
         "ConfigError",
+        "DamagedError",
         "DataError",
         "NonFiniteError",
         "NotFittedError",
+        "PlaceError",
         "PlaitWarning",
         "SchemaError",
         "Stopped",

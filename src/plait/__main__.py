@@ -16,8 +16,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The words behind ``plait``; left out, those of this process.
 
     Returns:
-        The exit code: 0 done, 1 our fault, 2 the user's input is wrong, 130 stopped by Ctrl-C,
-        141 nobody reads the output any more.
+        The exit code: 0 done, 1 our fault, 2 the user's input is wrong, 3 a file is damaged or
+        from elsewhere, 130 stopped by Ctrl-C, 141 nobody reads the output any more.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

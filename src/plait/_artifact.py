@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ._durable import apart, digest, sealed, sync
-from ._errors import ArtifactError
+from ._errors import ArtifactError, ConfigError, PlaceError
+from .data._safe import MOST_TENSORS, check_header, check_plain, read_mapping
 from .schema import Schema
 
 FORMAT = 1
@@ -45,12 +46,17 @@ def save(
         overwrite: Whether a model that is already there may be replaced.
 
     Raises:
-        ArtifactError: If there is something else, or a model that must not be replaced, or it
+        PlaceError: If there is something else, or a model that must not be replaced, or it
             cannot be written; what stood there is then as it was.
     """
     target = Path(path).expanduser().absolute()
     check_free(target, overwrite)
     weights = apart(model.state_dict().items())
+    if len(weights) > MOST_TENSORS:
+        raise ConfigError(
+            f"A model that is saved should have at most {MOST_TENSORS:,} tensors. This one has "
+            f"{len(weights):,}. Put columns together, for example as a vector."
+        )
     draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +77,7 @@ def save(
             _replace(draft, target)
     except (OSError, SafetensorError) as error:
         size = sum(value.nbytes for value in weights.values())
-        raise ArtifactError(
+        raise PlaceError(
             f"The model could not be written to {str(target)!r}: {error}. Nothing there was "
             f"changed. Its weights take {size:,} bytes; choose a place that is writable and has "
             "room."
@@ -93,17 +99,17 @@ def check_free(target: Path, overwrite: bool) -> None:
     """Refuse a place where something stands that must not be replaced.
 
     Raises:
-        ArtifactError: If there is such a thing.
+        PlaceError: If there is such a thing.
     """
     if not target.exists() or unfinished(target):
         return
     if not (target / "manifest.json").is_file():
-        raise ArtifactError(
+        raise PlaceError(
             f"{str(target)!r} should be free or hold a saved model. Found something else. Choose "
             "another name."
         )
     if not overwrite:
-        raise ArtifactError(
+        raise PlaceError(
             f"There is a model in {str(target)!r} already. Choose another name, or allow it to be "
             "replaced (`overwrite=True`, `--overwrite`)."
         )
@@ -119,13 +125,21 @@ def load(
         own: Your own modality and task classes that the schema may name.
 
     Raises:
-        ArtifactError: If the folder holds no model, or a part is missing, damaged or newer.
+        ArtifactError: If the folder holds no model, or a part is missing, damaged or newer; the
+            :class:`PlaceError` among them if there is no folder.
     """
     folder = Path(path).expanduser()
+    if not folder.is_dir():
+        found = "Found a file: unpack it, if it is an archive" if folder.exists() else (
+            "There is no such folder")  # fmt: skip
+        kind = ArtifactError if folder.exists() else PlaceError
+        raise kind(f"{str(folder)!r} should be the folder of a saved model. {found}.")
+    for part in ("manifest.json", *PARTS):
+        _check_plain(folder, part)
     if not (folder / "manifest.json").is_file():
         raise ArtifactError(
-            f"{str(folder)!r} should be the folder of a saved model. There is no "
-            f"{'manifest.json in it' if folder.is_dir() else 'such folder'}."
+            f"{str(folder)!r} should be the folder of a saved model. There is no manifest.json in "
+            "it. Take another copy."
         )
     manifest = _read(folder / "manifest.json")
     if sealed(manifest) != (folder / "manifest.json").read_text(encoding="utf-8"):
@@ -142,9 +156,10 @@ def load(
         if not isinstance(digests, dict) or digest(folder / part) != digests.get(part):
             raise _changed(part, folder)
     try:
+        check_header(folder / "weights.safetensors")
         weights = load_file(folder / "weights.safetensors")
-    except SafetensorError as error:
-        raise ArtifactError(f"The weights in {str(folder)!r} cannot be read: {error}") from error
+    except (SafetensorError, ValueError) as error:
+        raise _unfit(folder / "weights.safetensors", f"cannot be read: {error}") from error
     plain = _read(folder / "schema.json")
     try:
         schema = Schema.from_dict(plain, own)
@@ -155,11 +170,19 @@ def load(
     return schema, _read(folder / "config.json"), weights
 
 
+def _check_plain(folder: Path, part: str) -> None:
+    try:
+        check_plain(folder / part)
+    except ValueError as error:
+        raise ArtifactError(
+            f"{part!r} in {str(folder)!r} should be a plain file: {error}. Copy the folder with "
+            "what its links lead to (`cp -rL`), or take another copy."
+        ) from error
+
+
 def _changed(part: str, folder: Path) -> ArtifactError:
-    return ArtifactError(
-        f"{part!r} in {str(folder)!r} is not the file that was saved: its SHA-256 differs. "
-        "It is damaged or was changed; take another copy."
-    )
+    why = "is not the file that was saved: its SHA-256 differs. It is damaged or was changed"
+    return ArtifactError(f"{part!r} in {str(folder)!r} {why}; take another copy.")
 
 
 def _versions() -> dict[str, str]:
@@ -167,15 +190,14 @@ def _versions() -> dict[str, str]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    if path.stat().st_size > LARGEST_JSON:
-        raise ArtifactError(f"{str(path)!r} is larger than {LARGEST_JSON:,} bytes.")
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ArtifactError(f"{str(path)!r} is not JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise ArtifactError(f"{str(path)!r} should hold a mapping. Found {type(found).__name__}.")
-    return found
+        return read_mapping(path, LARGEST_JSON)
+    except ValueError as error:
+        raise _unfit(path, str(error)) from error
+
+
+def _unfit(path: Path, why: str) -> ArtifactError:
+    return ArtifactError(f"{str(path)!r} {why}. Take another copy.")
 
 
 def _write(path: Path, text: str) -> None:

@@ -3,12 +3,14 @@
 import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 
 class UserError(ValueError):
     """Something that the user gave is wrong; the message says what, and what to do.
 
-    The command line answers it with exit code 2 and without a traceback.
+    The command line answers it without a traceback, and with :attr:`exit_code`: 2 for what the
+    user can say in another way, 3 for a file that is damaged or from elsewhere.
 
     Example:
         >>> raise DataError("The table has no rows.")
@@ -16,6 +18,8 @@ class UserError(ValueError):
         ...
         plait._errors.DataError: The table has no rows.
     """
+
+    exit_code: ClassVar[int] = 2
 
 
 class DataError(UserError):
@@ -30,8 +34,22 @@ class ConfigError(UserError):
     """An option does not exist, or has a value that it cannot take."""
 
 
+class DamagedError(DataError):
+    """A file of a table is damaged, or is not what its name says."""
+
+    exit_code = 3
+
+
 class ArtifactError(UserError):
     """A saved model is incomplete, damaged or of another version."""
+
+    exit_code = 3
+
+
+class PlaceError(ArtifactError):
+    """A model cannot be at a place: nothing or something else is there, or there is no room."""
+
+    exit_code = 2
 
 
 class NotFittedError(RuntimeError):

@@ -48,10 +48,9 @@ class Plait:
         assert self(*words, "--json") == 0, self.err
         return json.loads(self.out)
 
-    def refused(self, *words: object) -> str:
+    def refused(self, *words: object, code: int = 2) -> str:
         """The message of a command that the user got wrong: one, and no traceback."""
-        code = self(*words)
-        assert code == 2, self.out + self.err
+        assert self(*words) == code, self.out + self.err
         assert self.err.startswith("error: ")
         assert "Traceback" not in self.err
         return self.err

@@ -123,9 +123,18 @@ def test_a_damaged_run_is_refused(trained, folder, plait, part):
     whole = bytearray(Path("run", part).read_bytes())
     whole[len(whole) // 2] ^= 1
     Path("run", part).write_bytes(whole)
-    assert f"'{part}' in 'run' is not the file" in plait.refused("evaluate", "run", "homes.parquet")
+    told = plait.refused("evaluate", "run", "homes.parquet", code=3)
+    assert f"'{part}' in 'run' is not the file" in told
     Path("run", part).unlink()
-    assert f"'{part}' is missing in 'run'" in plait.refused("evaluate", "run", "homes.parquet")
+    told = plait.refused("evaluate", "run", "homes.parquet", code=3)
+    assert f"'{part}' is missing in 'run'" in told
+
+
+def test_a_damaged_table_has_a_code_of_its_own(folder, plait):
+    Path("t.parquet").write_bytes(Path("homes.parquet").read_bytes()[:-9])
+    told = plait.refused("inspect", "t.parquet", code=3)
+    assert "'t.parquet' cannot be read as .parquet" in told
+    assert "take another copy" in told
 
 
 def test_a_config_file_is_named_in_its_error(folder, plait):

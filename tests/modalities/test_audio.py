@@ -13,6 +13,7 @@ import torch
 from plait.data import Table
 from plait.modalities import Audio
 from plait.modalities._audio_encoder import AudioEncoder
+from plait.modalities._sound_read import read
 
 soundfile = pytest.importorskip("soundfile", reason="writes the formats that are read here")
 RNG = np.random.default_rng(0)
@@ -97,7 +98,7 @@ def test_paths_out_of_the_folder_are_refused(tmp_path, path):
         pack([path], root)
 
 
-@pytest.mark.parametrize("path", ["none.wav", "in", ".", "x" * 5000, "file:///etc/passwd"])
+@pytest.mark.parametrize("path", ["none.wav", "in", ".", "x" * 5000])
 def test_paths_that_are_no_file_are_refused(tmp_path, path):
     (tmp_path / "in").mkdir()
     (tmp_path / "ok.wav").write_bytes(GOOD)
@@ -130,7 +131,7 @@ def test_up_to_one_percent_may_be_unreadable():
 def unread(cell) -> bool:
     _, mask, notes = pack([cell, *[wav(NOISE[:100])] * 99])
     assert all(mask[1:])
-    return notes == ["x: 1 sounds that cannot be read (row 0)"] and not mask[0]
+    return notes[0].startswith("x: 1 sounds that cannot be read (row 0") and not mask[0]
 
 
 def test_samples_that_are_no_numbers_are_unreadable():
@@ -168,6 +169,25 @@ def test_too_many_bytes_or_samples_are_unreadable(monkeypatch):
     monkeypatch.setattr("plait.modalities._sound_read.MOST_BYTES", 10**6)
     monkeypatch.setattr("plait.modalities._sound_read.MOST_SAMPLES", 3000)
     assert unread(saved(NOISE, "FLAC"))
+    with pytest.raises(ValueError, match=r"0: [\d,]+ samples, at most 3,000 are read"):
+        pack([saved(NOISE, "FLAC")])
+
+
+def test_no_more_is_decoded_than_the_bound(monkeypatch):
+    monkeypatch.setattr("plait.modalities._sound_read.MOST_DECODED", len(NOISE) - 1)
+    with pytest.raises(ValueError, match=r"0: [\d,]+ samples in \d+ seconds, at most [\d,]+ are"):
+        pack([GOOD])
+    with pytest.raises(ValueError, match=r"none that can be read \([\d,]+ samples in"):
+        Audio(columns=("x",)).fit(Table.of({"x": [GOOD]}))
+
+
+@pytest.mark.parametrize("kind", ["WAV", "FLAC"])
+def test_blocks_make_no_difference(monkeypatch, kind):
+    both = np.stack([NOISE, NOISE[::-1]], 1)
+    whole = read(saved(both, kind), 8000, 10.0).samples
+    monkeypatch.setattr("plait.modalities._sound_read.BLOCK", 999)
+    assert np.array_equal(read(saved(both, kind), 8000, 10.0).samples, whole)
+    assert whole == pytest.approx(both.mean(1), abs=1e-4)
 
 
 def test_damage_of_any_kind_is_unreadable_and_nothing_else():

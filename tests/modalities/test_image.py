@@ -115,8 +115,10 @@ def test_bytes_and_paths_give_equal_pixels(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "path", ["../out.png", "link.png", "folder/out.png", "in/../../out.png", "a\0b", "{absolute}"]
-)
+    "path",
+    ["../out.png", "link.png", "folder/out.png", "in/../../out.png", "a\0b", "{absolute}",
+     "file:///etc/passwd", "//host/share/a.png", "\\\\host\\share\\a.png", "https://a.example/b.png"],
+)  # fmt: skip
 def test_paths_out_of_the_folder_are_refused(tmp_path, path):
     root = tmp_path / "data"
     (root / "in").mkdir(parents=True)
@@ -130,7 +132,7 @@ def test_paths_out_of_the_folder_are_refused(tmp_path, path):
 
 @pytest.mark.parametrize(
     "path",
-    ["none.png", "in", ".", "file:///etc/passwd", "x" * 5000, "loop.png", "~/a.png", "*.png"],
+    ["none.png", "in", ".", "x" * 5000, "loop.png", "~/a.png", "*.png"],
 )
 def test_paths_that_are_no_file_are_refused(tmp_path, path):
     (tmp_path / "in").mkdir()
@@ -165,16 +167,18 @@ def test_bombs_are_refused_by_their_header(size):
     cells = [saved(flat((1, 2, 3)))] * 100
     _, mask, notes = pack([bomb(*size), *cells])
     assert mask == [False] + [True] * 100
-    assert notes == ["x: 1 pictures that cannot be read (row 0)"]
-    with pytest.raises(ValueError, match="larger than 50 megapixels"):
-        pack([bomb(*size)])
-    with pytest.raises(ValueError, match="Found none that can be read"):
+    (note,) = notes
+    assert note.startswith("x: 1 pictures that cannot be read (row 0: ")
+    assert note.endswith(" pixels, at most 50,000,000 are decoded)")
+    with pytest.raises(ValueError, match=r"0: .* pixels, at most 50,000,000 .*larger than 50 mega"):
+        pack([bomb(*size), b"no"])
+    with pytest.raises(ValueError, match=r"Found none that can be read \(.* at most 50,000,000"):
         Image(columns=("x",)).fit(Table.of({"x": [bomb(*size)]}))
 
 
 def test_too_many_bytes_are_refused(monkeypatch):
     monkeypatch.setattr("plait.modalities._pictures.MOST_BYTES", 100)
-    with pytest.raises(ValueError, match="1 of 1 are"):
+    with pytest.raises(ValueError, match=r"1 of 1 are .*0: [\d,]+ bytes, at most 100 are read"):
         pack([saved(Pillow.effect_noise((30, 30), 90))])
 
 

@@ -17,6 +17,7 @@ app = typer.Typer(
     epilog="Each verb explains itself: plait fit --help",
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # boxes around the help would take half of its time
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for verb in (inspect, fit, evaluate, predict, doctor):

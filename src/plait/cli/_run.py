@@ -30,7 +30,9 @@ def run(arguments: Sequence[str]) -> int:
     except (BrokenPipeError, SystemExit):  # SystemExit is typer's answer to a broken pipe
         silence()
         return UNREAD
-    except (UserError, NonFiniteError) as error:
+    except UserError as error:
+        return _theirs(str(error), as_json, error.exit_code)
+    except NonFiniteError as error:
         return _theirs(str(error), as_json)
     except OSError as error:
         return _theirs(_file_trouble(error), as_json)
@@ -47,11 +49,11 @@ def silence() -> None:
     os.close(nowhere)
 
 
-def _theirs(message: str, as_json: bool) -> int:
+def _theirs(message: str, as_json: bool, code: int = THEIRS) -> int:
     if as_json:
         emit({"error": message})
     print(f"error: {clean(message)}", file=sys.stderr)
-    return THEIRS
+    return code
 
 
 def _ours(error: Exception, as_json: bool) -> int:

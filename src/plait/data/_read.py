@@ -6,10 +6,11 @@ from collections.abc import Collection, Sequence
 import pyarrow as pa
 from pyarrow import feather, json, parquet
 
-from plait._errors import DataError, listing, together
+from plait._errors import DamagedError, DataError, listing, together
 
 from ._cells import is_string
 from ._csv import BLOCK, not_utf8, read_csv
+from ._depth import check_depth
 from ._file import File
 from ._objects import refuse_twice
 
@@ -73,9 +74,12 @@ def misfits(files: Sequence[File], error: Exception) -> DataError:
     )
 
 
-def unreadable(file: File, error: Exception) -> DataError:
+def unreadable(file: File, error: Exception) -> DamagedError:
     """The error for a file that is not what its name says."""
-    return DataError(f"{str(file)!r} cannot be read as {file.ending}: {error}")
+    return DamagedError(
+        f"{str(file)!r} cannot be read as {file.ending}: {str(error).rstrip('.')}. Mend it, "
+        "take another copy, or give it the ending of what it holds."
+    )
 
 
 def is_index(name: str) -> bool:
@@ -137,6 +141,11 @@ def _columns(table: pa.Table) -> pa.Table:
 
 
 def _json(file: File) -> pa.Table:
+    with file.stream() as stream:
+        try:
+            check_depth(stream.read)
+        except ValueError as error:
+            raise unreadable(file, error) from error
     block = BLOCK
     while True:
         try:

@@ -20,6 +20,7 @@ from ._pack import Pack
 from ._pack_writer import ITEMS
 from ._packed import Note
 from ._ragged import Ragged
+from ._safe import check_plain
 from ._tensor_writer import DTYPES, HEAD, header
 
 TORCH = {name: dtype for dtype, name in DTYPES.items()}
@@ -87,6 +88,7 @@ def _damage(path: Path, described: Mapping[str, Any]) -> str | None:
     shape = described["shape"]
     size = int(np.prod(shape, dtype=np.int64)) * TORCH[described["dtype"]].itemsize
     try:
+        check_plain(path)
         with path.open("rb") as file:
             if file.read(HEAD) != header(dict(described), size):
                 return f"{str(path)!r} has another header than was written"
@@ -95,6 +97,8 @@ def _damage(path: Path, described: Mapping[str, Any]) -> str | None:
                 digest.update(block)
     except OSError as error:
         return f"{str(path)!r} cannot be read: {error.strerror or error}"
+    except ValueError as error:
+        return f"{str(path)!r} should be a plain file: {error}"
     if digest.hexdigest() != described["sha256"]:
         return f"{str(path)!r} is not the file that was written: its SHA-256 differs"
     return None

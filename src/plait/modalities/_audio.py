@@ -28,9 +28,8 @@ from ._pretrained_sound import pretrained_sound, sound_encoder_files, sound_fit,
 from ._pretrained_tune import Decay, Tune, check_options, decay_of
 from ._sound_fit import SoundFit
 from ._sound_read import RATES, each_of, rate_of
+from ._unread import refusal
 
-TOLERATED = 100
-"""One in so many sounds may be unreadable."""
 SAMPLE = 1_000
 """Of how many sounds the mean and the deviation of each band are taken."""
 Share = Annotated[float, Field(ge=0, le=0.5)]
@@ -44,8 +43,9 @@ class Audio(Modality):
     Channels are averaged, all sounds are brought to one sampling rate, and the power in mel bands
     is taken every 10 ms, once. Plain WAV files are read as they are; FLAC, OGG, MP3, AIFF and other
     WAV files take the extra ``audio``, and so does another sampling rate. A file of more than 256
-    MiB, 32 channels or 200 million samples is refused before it is decoded. Up to 1 % of the files
-    may be unreadable: they count as missing. A file of no length is missing too.
+    MiB, 32 channels or 200 million samples, or 27 million within ``seconds``, is refused before it
+    is decoded. Up to 1 % of the files may be unreadable: they count as missing. A file of no length
+    is missing too.
 
     The scratch encoder hears the shape of a sound, and little of how loud it is on the whole.
 
@@ -114,7 +114,8 @@ class Audio(Modality):
             if item is not None
         ]
         some = known[:: max(1, -(-len(known) // SAMPLE))]
-        often = Counter(filter(None, each_of(some, rate_of))).most_common(1)
+        why: dict[int, str] = {}
+        often = Counter(filter(None, each_of(some, rate_of, why))).most_common(1)
         rate, mels = self.rate or (often[0][0] if often else 0), self.mels or 64
         frames = MelFrames(rate or RATES.stop, mels)
         if rate and frames.bare:
@@ -123,14 +124,15 @@ class Audio(Modality):
                 f"spectrum. With {mels} at {rate} Hz, {frames.bare} are empty. Take fewer."
             )
         sums, count = torch.zeros(2, mels, dtype=torch.float64), 0
-        for found in clips(some, rate, self.seconds) if often else ():
+        for found in clips(some, rate, self.seconds, why) if often else ():
             values, _ = frames.of([clip.samples for clip in found if clip is not None])
             sums += torch.stack([values.sum(0), values.square().sum(0)])
             count += len(values)
         if not count:
+            told = next(filter(None, why.values()), "")
             raise DataError(
-                f"The input {column!r} should hold sounds. Found none that can be read. Leave the "
-                "column out, or mend it."
+                f"The input {column!r} should hold sounds. Found none that can be read"
+                f"{f' ({told})' * bool(told)}. Leave the column out, or mend it."
             )
         mean, square = sums / count
         std = (square - mean.square()).clamp(min=0).sqrt().clamp(min=0.01)
@@ -168,20 +170,11 @@ class Audio(Modality):
 
     def refusal(self, notes: Sequence[Note], rows: int) -> str | None:
         """More than 1 % of the sounds cannot be read."""
-        mine = [note for note in notes if note.column == self.column]
-        wrong = [note for note in mine if note.what == UNREAD]
-        lost = sum(note.count for note in wrong)
-        there = rows - sum(note.count for note in mine if note.what == "missing")
-        if lost * TOLERATED <= there:
-            return None
-        few = ", ".join(wrong[0].examples).replace("row ", "")
-        return (
-            f"At most 1 % of the sounds of {self.column!r} may be unreadable. {lost:,} of "
-            f"{there:,} are (rows counted from 0: {few}"
-            f"{', ...' * (lost > len(wrong[0].examples))}): damaged, of another format, with "
-            "samples that are no numbers, or larger than 256 MiB, 32 channels or 200 million "
-            "samples. Mend or empty these cells."
+        causes = (
+            "damaged, of another format, with samples that are no numbers, or larger than 256 MiB, "
+            "32 channels, 200 million samples or 27 million within `seconds`"
         )
+        return refusal(self.column, "sounds", notes, UNREAD, rows, causes)
 
     def files(self, table: Table) -> list[Path]:
         """The sounds that are named by a path, each once, and those of a pretrained encoder."""

@@ -15,6 +15,7 @@ from ._audio_fit import AudioFit
 from ._file_cells import FileCell
 from ._mel_frames import MelFrames
 from ._sound_read import Clip, each_of, read
+from ._unread import unread
 
 UNREAD = "sounds that cannot be read"
 CHUNK = 64
@@ -44,10 +45,22 @@ class ScaledFrames:
         return ((found - mean) / std).half(), lengths
 
 
-def clips(items: Sequence[FileCell], rate: int, seconds: float) -> Iterator[list[Clip | None]]:
-    """All sounds, some at a time; None where there is none, or none that can be read."""
+def clips(
+    items: Sequence[FileCell], rate: int, seconds: float, why: dict[int, str]
+) -> Iterator[list[Clip | None]]:
+    """All sounds, some at a time; None where there is none, or none that can be read.
+
+    Args:
+        items: The sounds.
+        rate: The sampling rate that is wanted.
+        seconds: What is longer is cut.
+        why: Takes what is told of each that cannot be read, by its place.
+    """
     for start in range(0, len(items), CHUNK):
-        yield each_of(items[start : start + CHUNK], lambda item: read(item, rate, seconds))
+        wrong: dict[int, str] = {}
+        some = items[start : start + CHUNK]
+        yield each_of(some, lambda item: read(item, rate, seconds), wrong)
+        why.update({start + place: told for place, told in wrong.items()})
 
 
 def packed(
@@ -64,13 +77,12 @@ def packed(
         table: Whose rows they are.
     """
     values, lengths = [], []
-    wrong: list[int] = []
+    wrong: dict[int, str] = {}
     rates: Counter[int] = Counter()
     empty = cut = 0
-    for number, some in enumerate(clips(items, rate, seconds)):
-        for row, clip in enumerate(some, number * CHUNK):
+    for some in clips(items, rate, seconds, wrong):
+        for clip in some:
             if clip is None:
-                wrong += [row] * (items[row] is not None)
                 continue
             rates[clip.rate] += 1
             cut += clip.cut
@@ -91,7 +103,5 @@ def packed(
         },
     }
     notes = [Note(column, what, count) for what, count in told.items() if count]
-    if wrong:
-        few = tuple(f"row {row}" for row in table.numbers(wrong[:5]))
-        notes.append(Note(column, UNREAD, len(wrong), few))
+    notes += unread(column, UNREAD, wrong, table)
     return Packed(cells, tuple(notes))

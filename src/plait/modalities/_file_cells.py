@@ -1,5 +1,6 @@
 """Where the files of a column are: pictures, films or sounds."""
 
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -7,6 +8,8 @@ import pyarrow as pa
 from plait._errors import DataError, listing
 from plait.data._cells import is_bytes, is_string
 
+ELSEWHERE = re.compile(r"\s*([\\/]{2}|[A-Za-z][\w+.-]*:[\\/]{2}|(file|data):)", re.I)
+"""How an address begins, or the name of another machine: not to be looked up, not even in vain."""
 FileCell = Path | bytes | None
 """A path, the bytes of a file, or nothing."""
 
@@ -46,7 +49,8 @@ def file_cells(cells: pa.Array, column: str, root: Path | None, what: str) -> li
     if outside:
         problems.append(
             f"The {what}s of {column!r} should lie in the data's folder. {len(outside):,} paths "
-            f"lead out of it: {listing(outside)}. Move them, or give `root=`."
+            f"lead out of it: {listing(outside)}. Move them, or give `root=`; nothing is fetched "
+            "from an address."
         )
     if absent:
         rows = sum(counts[text] for text in absent)
@@ -61,7 +65,7 @@ def file_cells(cells: pa.Array, column: str, root: Path | None, what: str) -> li
 
 
 def _looked_up(home: Path, text: str) -> tuple[Path, bool]:
-    if "\0" in text:
+    if "\0" in text or ELSEWHERE.match(text):
         return home.parent, False
     try:
         path = (home / text).resolve()

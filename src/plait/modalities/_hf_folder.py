@@ -11,6 +11,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from plait._errors import ConfigError, listing
+from plait.data._safe import check_header
 
 from ._pooled import Pooling
 
@@ -154,12 +155,14 @@ class HfFolder:
         found = []
         for path in self._weights():
             try:
+                check_header(path)
                 with path.open("rb") as file:
                     found.append(hashlib.file_digest(file, "sha256").hexdigest())
-            except OSError as error:
+            except (OSError, ValueError) as error:
+                why = error.strerror if isinstance(error, OSError) else error
                 raise ConfigError(
                     f"The weights of the encoder {self.name!r} should be in {path.name!r}. They "
-                    f"cannot be read: {error.strerror}. Take another copy of the folder."
+                    f"cannot be read: {why}. Take another copy of the folder."
                 ) from error
         if len(found) == 1:
             return found[0]

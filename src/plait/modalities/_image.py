@@ -22,12 +22,11 @@ from ._pretrained_picture import pretrained_picture
 from ._pretrained_picture_fit import PictureFit, encoder_files
 from ._pretrained_tune import Decay, Tune, check_options, decay_of
 from ._timm_file import TIMM
+from ._unread import refusal, unread
 from ._vit_encoder import ViTEncoder
 
 FEW = 2_000
 UNREAD = "pictures that cannot be read"
-TOLERATED = 100
-"""One in so many pictures may be unreadable."""
 Pretrained = Annotated[str, Field(pattern=rf"^({PREFIX}|{TIMM}).")]
 
 
@@ -36,8 +35,9 @@ class Image(Modality):
     """A column of pictures: paths relative to the table, or the bytes of files.
 
     Pictures are turned upright, brought to RGB and to one square size, once. Formats are JPEG,
-    PNG, WebP, GIF (first frame), BMP and TIFF; a picture of more than 50 megapixels or 64 MiB is
-    refused before it is decoded. Up to 1 % of them may be unreadable: they count as missing.
+    PNG, WebP, GIF (first frame), BMP and TIFF; a picture of more than 50 megapixels (WebP: 14)
+    or 64 MiB is refused before it is decoded. Up to 1 % of them may be unreadable: they count as
+    missing.
 
     A pretrained encoder gets the pictures at the size, cut and scale that it was trained with;
     take one where there are less than some ten thousand pictures. A saved model holds all of it,
@@ -89,11 +89,14 @@ class Image(Modality):
             fitted = PictureFit.of(self.encoder, self.size, tune)
             return replace(self, size=fitted.size, rows=len(table), fitted=fitted)
         check_options(self.tune, self.layer_decay, self.encoder, column)
-        side = self.size or min(64, short_side(Sources.of(table[column], column, table.root)))
+        side, why = self.size, ""
+        if side is None:
+            short, why = short_side(Sources.of(table[column], column, table.root))
+            side = min(64, short)
         if not side:
             raise DataError(
-                f"The input {column!r} should hold pictures. Found none that can be read. "
-                "Leave the column out, or mend it."
+                f"The input {column!r} should hold pictures. Found none that can be read"
+                f"{f' ({why})' * bool(why)}. Leave the column out, or mend it."
             )
         return replace(self, size=max(8, side), rows=len(table))
 
@@ -111,9 +114,7 @@ class Image(Modality):
             )
         missing = sum(item is None for item in sources.items)
         notes = [Note(column, "missing", missing)] if missing else []
-        if wrong:
-            few = tuple(f"row {row}" for row in table.numbers(wrong[:5]))
-            notes.append(Note(column, UNREAD, len(wrong), few))
+        notes += unread(column, UNREAD, wrong, table)
         if not table.part:
             why = self.refusal(notes, len(table))
             if why:
@@ -122,19 +123,8 @@ class Image(Modality):
 
     def refusal(self, notes: Sequence[Note], rows: int) -> str | None:
         """More than 1 % of the pictures cannot be read."""
-        mine = [note for note in notes if note.column == self.column]
-        wrong = [note for note in mine if note.what == UNREAD]
-        lost = sum(note.count for note in wrong)
-        there = rows - sum(note.count for note in mine if note.what == "missing")
-        if lost * TOLERATED <= there:
-            return None
-        few = ", ".join(wrong[0].examples).replace("row ", "")
-        return (
-            f"At most 1 % of the pictures of {self.column!r} may be unreadable. {lost:,} of "
-            f"{there:,} are (rows counted from 0: {few}"
-            f"{', ...' * (lost > len(wrong[0].examples))}): damaged, of another format, or "
-            "larger than 50 megapixels or 64 MiB. Mend or empty these cells."
-        )
+        causes = "damaged, of another format, or larger than 50 megapixels (WebP: 14) or 64 MiB"
+        return refusal(self.column, "pictures", notes, UNREAD, rows, causes)
 
     def files(self, table: Table) -> list[Path]:
         """The pictures that are named by a path, each once, and those of a pretrained encoder."""

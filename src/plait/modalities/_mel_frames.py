@@ -18,6 +18,8 @@ FLOOR = 1e-9
 """Added to the power of a band: 90 dB below the square of a full swing."""
 SAMPLES = 2**19
 """About how many samples are transformed at a time."""
+LONG = 4 * SAMPLES
+"""Samples of a sound that is transformed by itself, piece by piece."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,9 @@ class MelFrames:
         found = [torch.zeros(0, self.mels, dtype=torch.float64)]
         for start, stop in _groups(counts):
             some = [sound for sound in sounds[start:stop] if len(sound)]
-            if some:
+            if len(some) == 1 and len(some[0]) > LONG:
+                found.append(self._of_long(some[0]))
+            elif some:
                 found.append(self._transformed(some))
         return torch.cat(found), torch.from_numpy(lengths)
 
@@ -104,19 +108,37 @@ class MelFrames:
         row = np.zeros(firsts[-1] * self.hop + self.size)
         for first, sound in zip(firsts[:-1] * self.hop + self.size // 2, sounds, strict=True):
             row[first : first + len(sound)] = sound
+        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        return self._bands_of(row)[torch.from_numpy(np.repeat(firsts[:-1], lengths) + within)]
+
+    def _of_long(self, sound: np.ndarray) -> Float64[Tensor, "frames mels"]:
+        """The same of one sound, piece by piece: its spectrum takes a hundred times its room."""
+        frames, most = 1 + len(sound) // self.hop, max(1, SAMPLES // self.hop)
+        # Small results between large pieces would keep the room of the pieces from being freed.
+        found = torch.empty(frames, self.mels, dtype=torch.float64)
+        row = np.empty((most - 1) * self.hop + self.size)
+        for start in range(0, frames, most):
+            first, some = start * self.hop - self.size // 2, min(most, frames - start)
+            part = row[: (some - 1) * self.hop + self.size]
+            there = sound[max(0, first) : first + len(part)]
+            part[:] = 0
+            part[max(0, -first) : max(0, -first) + len(there)] = there
+            found[start : start + some] = self._bands_of(part)
+        return found
+
+    def _bands_of(self, row: np.ndarray) -> Float64[Tensor, "frames mels"]:
         window = torch.hann_window(self.window, dtype=torch.float64)
         spectrum = torch.stft(
             torch.from_numpy(row), self.size, self.hop, self.window, window,
             center=False, return_complex=True,
         )  # fmt: skip
-        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        wanted = torch.from_numpy(np.repeat(firsts[:-1], lengths) + within)
-        power = (spectrum[:, wanted].abs() / window.sum()).square()
+        power = (spectrum.abs() / window.sum()).square()
         return (power.T @ self.bands + FLOOR).log()
 
 
 def _groups(counts: np.ndarray) -> Iterator[tuple[int, int]]:
     """Bounds of runs of sounds with about so many samples in all."""
     place = np.cumsum(counts) // SAMPLES
-    bounds = [0, *(np.flatnonzero(np.diff(place)) + 1).tolist(), len(counts)]
-    yield from pairwise(bounds)
+    long = np.flatnonzero(counts > LONG)  # which stay alone
+    cuts = np.concatenate([np.flatnonzero(np.diff(place)) + 1, long, long + 1])
+    yield from pairwise(np.unique([0, *cuts, len(counts)]).tolist())

@@ -14,10 +14,17 @@ import numpy as np
 from plait._errors import ConfigError
 
 from ._file_cells import FileCell
+from ._unread import TooLargeError, reason
 
 MOST_BYTES = 256 * 2**20
 MOST_SAMPLES = 200_000_000
 """Over all channels: more than an hour of music in stereo."""
+MOST_DECODED = 27_000_000
+"""Samples of one channel that are decoded of a file: ten minutes at 44.1 kHz, 103 MiB."""
+BLOCK = 1_000_000
+"""Samples that are decoded at a time, over all channels."""
+LONG = 4_000_000
+"""Samples beyond which a sound is resampled block by block."""
 MOST_CHANNELS = 32
 RATES = range(1_000, 400_001)
 FORMATS = ("WAV", "WAVEX", "RF64", "W64", "FLAC", "OGG", "AIFF", "MP3", "MPEG")
@@ -51,10 +58,17 @@ class _Header:
     frames: int
 
     def checked(self) -> "_Header":
-        if self.rate not in RATES or not 0 < self.channels <= MOST_CHANNELS:
+        if self.channels > MOST_CHANNELS or self.rate >= RATES.stop:
+            raise TooLargeError(
+                f"{self.channels:,} channels at {self.rate:,} Hz, at most {MOST_CHANNELS} and "
+                f"{RATES.stop - 1:,} Hz are read"
+            )
+        if self.rate < RATES.start or self.channels < 1 or self.frames < 0:
             raise ValueError(f"{self.channels} channels at {self.rate} Hz")
-        if not 0 <= self.frames * self.channels <= MOST_SAMPLES:
-            raise ValueError(f"{self.frames:,} samples of {self.channels} channels")
+        if self.frames * self.channels > MOST_SAMPLES:
+            raise TooLargeError(
+                f"{self.frames * self.channels:,} samples, at most {MOST_SAMPLES:,} are read"
+            )
         return self
 
 
@@ -65,21 +79,34 @@ class _Content(io.BytesIO):
         return super().seek(offset if whence else max(0, offset), whence)
 
 
-def each_of(items: Sequence[FileCell], one: Callable[[Path | bytes], Found]) -> list[Found | None]:
-    """What a reader makes of each sound, by several threads; None where it cannot be read."""
+def each_of(
+    items: Sequence[FileCell], one: Callable[[Path | bytes], Found], why: dict[int, str]
+) -> list[Found | None]:
+    """What a reader makes of each sound, by several threads.
 
-    def attempt(item: FileCell) -> Found | None:
+    Args:
+        items: The sounds.
+        one: The reader.
+        why: Takes the :func:`reason` of each that cannot be read, by its place.
+
+    Returns:
+        None where there is no sound, or it cannot be read.
+    """
+
+    def attempt(place: int) -> Found | None:
+        item = items[place]
         if item is None:
             return None
         try:
             return one(item)
         except ConfigError:  # a package is missing: that is not the file's fault
             raise
-        except UNREADABLE:
+        except UNREADABLE as error:
+            why[place] = reason(error)
             return None
 
     with ThreadPoolExecutor() as pool:
-        return list(pool.map(attempt, items))
+        return list(pool.map(attempt, range(len(items))))
 
 
 def rate_of(item: Path | bytes) -> int:
@@ -105,23 +132,53 @@ def read(item: Path | bytes, rate: int, seconds: float) -> Clip:
     with _opened(item) as file:
         header = _header(file)
         wanted = min(header.frames, max(1, int(seconds * header.rate)))
+        if wanted > MOST_DECODED:
+            raise TooLargeError(
+                f"{wanted:,} samples in {wanted / header.rate:,.0f} seconds, at most "
+                f"{MOST_DECODED:,} are decoded"
+            )
         reader = _plain if isinstance(file, wave.Wave_read) else _decoded
-        channels = reader(file, wanted)
-    if len(channels) < wanted:
-        raise ValueError(f"it ends after {len(channels):,} of {header.frames:,} samples")
-    samples = channels[:, 0] if channels.shape[1] == 1 else channels.mean(1)
+        samples = _mixed(reader, file, wanted, header.channels)
+    if len(samples) < wanted:
+        raise ValueError(f"it ends after {len(samples):,} of {header.frames:,} samples")
     if not np.isfinite(samples).all():
         raise ValueError("it holds numbers that are not finite")
     if header.rate != rate and len(samples):
-        resampled = _package("soxr").resample(samples, header.rate, rate)
-        samples = resampled[: max(1, int(seconds * rate))]
+        samples = _resampled(samples, header.rate, rate)[: max(1, int(seconds * rate))]
     return Clip(np.ascontiguousarray(samples, np.float32), header.rate, wanted < header.frames)
+
+
+def _mixed(
+    reader: Callable[[Any, int], np.ndarray], file: Any, wanted: int, channels: int
+) -> np.ndarray:
+    """The mean of all channels. They are never there all together, however many there are."""
+    mixed, done = np.empty(wanted, np.float32), 0
+    while done < wanted:
+        found = reader(file, min(max(1, BLOCK // channels), wanted - done))
+        if not len(found):
+            break
+        mixed[done : done + len(found)] = found[:, 0] if channels == 1 else found.mean(1)
+        done += len(found)
+    return mixed[:done]
+
+
+def _resampled(samples: np.ndarray, rate: int, wanted: int) -> np.ndarray:
+    soxr = _package("soxr")
+    if len(samples) <= LONG:
+        return soxr.resample(samples, rate, wanted)
+    # All at once takes several times the room of the samples.
+    stream = soxr.ResampleStream(rate, wanted, 1, dtype="float32")
+    starts = range(0, len(samples), BLOCK)
+    return np.concatenate([
+        stream.resample_chunk(samples[start : start + BLOCK], last=start == starts[-1])
+        for start in starts
+    ])  # fmt: skip
 
 
 def _opened(item: Path | bytes) -> Any:
     size = len(item) if isinstance(item, bytes) else item.stat().st_size
     if size > MOST_BYTES:
-        raise ValueError(f"{size:,} bytes")
+        raise TooLargeError(f"{size:,} bytes, at most {MOST_BYTES:,} are read")
     if isinstance(item, bytes):
         start = item[:4]
     else:

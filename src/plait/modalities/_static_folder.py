@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from plait._errors import ConfigError, listing
+from plait.data._safe import check_header
 
 STATIC = "static:"
 TABLES = ("embeddings", "embedding.weight")
@@ -97,6 +98,7 @@ class StaticFolder:
             ConfigError: If the file cannot be read, or holds no such table.
         """
         try:
+            check_header(self.weights)
             found = safetensors.torch.load_file(self.weights)
         except (OSError, SafetensorError, ValueError) as error:
             raise self._unread(error) from error
@@ -110,6 +112,7 @@ class StaticFolder:
     def shape(self) -> tuple[int, int]:
         """How many tokens there are, and how long a vector is."""
         try:
+            check_header(self.weights)
             with safe_open(self.weights, "pt") as file:  # which gives its keys, but is no iterable
                 told = {name: torch.Size(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
         except (OSError, SafetensorError, ValueError) as error:

@@ -8,6 +8,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from plait._errors import ConfigError
+from plait.data._safe import check_header
 
 WITHIN = ("state_dict", "model_state")
 """Where a checkpoint keeps the weights, beside what its training needed."""
@@ -34,6 +35,7 @@ def tensors_of(path: Path, encoder: str) -> dict[str, Tensor]:
 
     try:
         if path.suffix == ".safetensors":
+            check_header(path)
             return safetensors.torch.load_file(path)
         found = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, ValueError, RuntimeError, EOFError, KeyError, SafetensorError) as error:

@@ -21,12 +21,11 @@ from ._bag_items import TOTAL, Items, nothing, refused
 from ._base import STRICT, Draw, Modality
 from ._image import Image
 from ._pictures import Sources
+from ._unread import refusal, unread
 from ._video_encoder import VideoEncoder
 from ._video_frames import are_even, frames_of
 
 UNREAD = "videos that cannot be read"
-TOLERATED = 100
-"""One in so many videos may be unreadable."""
 CHUNK = 64
 """How many files are taken apart at a time."""
 SAMPLE = 256
@@ -44,9 +43,9 @@ class Video(Modality):
 
     A picture encoder reads each frame, and one layer of attention reads the frames in time. Of
     longer videos evenly spread frames are taken, and such rows are counted. A file of more than
-    64 MiB, 5,000 frames or 1,000 megapixels in all, or 50 in one frame, is refused before the
-    frame that goes beyond is decoded. Up to 1 % of the files may be unreadable: they count as
-    missing.
+    64 MiB, 5,000 frames or 1,000 megapixels in all, or 14 in one frame, is refused
+    before the frame that goes beyond is decoded. Up to 1 % of the files may be unreadable: they
+    count as missing.
 
     Args:
         of: What a frame is: an ``Image``, as an object, by name, or as a mapping of its type and
@@ -102,18 +101,13 @@ class Video(Modality):
 
     def refusal(self, notes: Sequence[Note], rows: int) -> str | None:
         """More than 1 % of the files, or of the frames, cannot be read."""
-        mine = [note for note in notes if note.column == self.column]
-        lost = sum(note.count for note in mine if note.what == UNREAD)
-        there = rows - sum(note.count for note in mine if note.what == "missing")
-        if lost * TOLERATED <= there:
-            frames = [note for note in mine if note.what not in (UNREAD, "missing")]
-            return refused(self._part, self.column, frames, rows)
-        few = next(note.examples for note in mine if note.what == UNREAD)
-        return (
-            f"At most 1 % of the videos of {self.column!r} may be unreadable. {lost:,} of "
-            f"{there:,} are ({', '.join(few)}; rows counted from 0): damaged, no pictures, or "
-            "larger than 64 MiB, 5,000 frames or 1,000 megapixels (50 a frame). Mend or empty "
-            "these cells."
+        causes = (
+            "damaged, no pictures, or larger than 64 MiB, 5,000 frames or 1,000 megapixels (14 a "
+            "frame)"
+        )
+        frames = [note for note in notes if note.what not in (UNREAD, "missing")]
+        return refusal(self.column, "videos", notes, UNREAD, rows, causes) or refused(
+            self._part, self.column, frames, rows
         )
 
     def files(self, table: Table) -> list[Path]:
@@ -174,10 +168,8 @@ class Video(Modality):
             )
         missing = sum(item is None for item in sources.items)
         notes = [Note(column, "missing", missing)] if missing else []
-        wrong = [row for row, each in enumerate(found) if each.wrong]
-        if wrong:
-            few = tuple(f"row {row}" for row in table.numbers(wrong[:5]))
-            notes.append(Note(column, UNREAD, len(wrong), few))
+        wrong = {row: each.wrong for row, each in enumerate(found) if each.wrong is not None}
+        notes += unread(column, UNREAD, wrong, table)
         left = sum(each.left for each in found)
         if left:
             notes.append(self._cut(left))

@@ -2,13 +2,16 @@
 
 import io
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image as Pillow
 
-from ._pictures import MOST_PIXELS, UNREADABLE, Sources, _open, _quiet, _upright
+from ._pictures import MOST_COPIED, MOST_PIXELS, UNREADABLE, Sources, _open, _quiet, told
+from ._pixels import LARGE_ONES, is_large, lessened, turned, upright
+from ._unread import TooLargeError
 
 MOST_FRAMES = 5_000
 MOST_MOVING = 1_000_000_000
@@ -26,13 +29,13 @@ class Frames:
         files: Each as the bytes of a picture, in order; empty where there is no file, or one that
             cannot be read.
         left: Whether there were more.
-        wrong: Whether the file cannot be read.
+        wrong: Why the file cannot be read: empty if it is damaged; None if it can.
         film: Whether it is a film, which takes a decoder that is not here.
     """
 
     files: list[bytes]
     left: bool = False
-    wrong: bool = False
+    wrong: str | None = None
     film: bool = False
 
 
@@ -49,15 +52,25 @@ def _frames(item: Path | bytes | None, most: int) -> Frames:
         if _is_film(item):
             return Frames([], film=True)
         with _open(item) as picture:
-            count = getattr(picture, "n_frames", 1)
-            if count > MOST_FRAMES or count * picture.width * picture.height > MOST_MOVING:
-                raise ValueError(f"{count:,} frames of {picture.width} x {picture.height}")
-            wanted = moments(_durations(picture, count), most)
-        # Anew: a GIF that has grown by a large frame would stay as large from its first one on.
-        with _open(item) as picture:
-            return Frames(_taken(picture, wanted), left=len(set(wanted.tolist())) < count)
-    except UNREADABLE:
-        return Frames([], wrong=True)
+            large = is_large(picture)
+        with LARGE_ONES if large else nullcontext():
+            return _read(item, most)
+    except UNREADABLE as error:
+        return Frames([], wrong=told(error))
+
+
+def _read(item: Path | bytes, most: int) -> Frames:
+    with _open(item) as picture:
+        count = getattr(picture, "n_frames", 1)
+        if count > MOST_FRAMES or count * picture.width * picture.height > MOST_MOVING:
+            raise TooLargeError(
+                f"{count:,} frames of {picture.width:,} x {picture.height:,} pixels, at most "
+                f"{MOST_FRAMES:,} frames and {MOST_MOVING:,} pixels in all are decoded"
+            )
+        wanted = moments(_durations(picture, count), most)
+    # Anew: a GIF that has grown by a large frame would stay as large from its first one on.
+    with _open(item) as picture:
+        return Frames(_taken(picture, wanted), left=len(set(wanted.tolist())) < count)
 
 
 def _is_film(item: Path | bytes) -> bool:
@@ -73,13 +86,17 @@ def _is_film(item: Path | bytes) -> bool:
 
 def _durations(picture: Pillow.Image, count: int) -> np.ndarray:
     found, total = [], 0
+    large = MOST_PIXELS if count == 1 else MOST_COPIED
     for frame in range(count):
         picture.seek(frame)
         # Each frame may have a size of its own, which is known before it is decoded.
         pixels = picture.width * picture.height
         total += pixels
-        if pixels > MOST_PIXELS or total > MOST_MOVING:
-            raise ValueError(f"{total:,} pixels in {frame + 1:,} frames")
+        if pixels > large or total > MOST_MOVING:
+            raise TooLargeError(
+                f"a frame of {pixels:,} pixels, {total:,} with those before, at most {large:,} in "
+                f"one and {MOST_MOVING:,} in all are decoded"
+            )
         picture.load()  # WebP tells how long a frame lasts only then
         found.append(float(picture.info.get("duration") or 0))
     return np.array(found)
@@ -132,9 +149,21 @@ def _taken(picture: Pillow.Image, wanted: np.ndarray) -> list[bytes]:
     files: dict[int, bytes] = {}
     for frame in sorted(set(wanted.tolist())):
         picture.seek(frame)
-        small = _upright(picture)
+        small = _small(picture)
         small.thumbnail((LARGE, LARGE))
         file = io.BytesIO()
         small.save(file, "PNG", compress_level=1)
         files[frame] = file.getvalue()
     return [files[frame] for frame in wanted.tolist()]
+
+
+def _small(picture: Pillow.Image) -> Pillow.Image:
+    if not is_large(picture):
+        return upright(picture)
+    width, height = picture.size
+    less = max(1, max(width, height) // LARGE // 2)
+    share = LARGE / max(width, height)
+    size = (max(1, round(width * share)), max(1, round(height * share)))
+    small = lessened(picture, less, less)
+    within = (0.0, 0.0, width / less, height / less)
+    return turned(small.resize(size, Pillow.Resampling.BICUBIC, box=within), picture)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from plait._errors import ArtifactError, DataError
 from plait.data import stored_pack
+from plait.data._safe import check_plain
 from plait.schema import Schema
 
 from ._draft import FILES, FORMAT, MANIFEST, VERSION, Draft, seal
@@ -50,6 +51,8 @@ class Shelf:
         """
         home = self.folder / key
         try:
+            check_plain(home / MANIFEST)
+            check_plain(home / FILES)
             body = json.loads((home / MANIFEST).read_text(encoding="utf-8"))
             told = body.pop("seal")
             if (body["format"], body["version"], body["key"]) != (FORMAT, VERSION, key):
@@ -66,7 +69,7 @@ class Shelf:
             found = Prepared(declared, schema, packs["train"], packs.get("valid"), body["held"])
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ArtifactError(f"{str(home)!r} cannot be read: {error}") from error
         with suppress(OSError):
             os.utime(home)  # so that those unused for longest are known

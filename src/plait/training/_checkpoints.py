@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from plait._durable import apart, digest, sealed, sync
-from plait._errors import ArtifactError, PlaitWarning
+from plait._errors import ArtifactError, PlaceError, PlaitWarning
 
 from ._signals import Signals
 
@@ -197,7 +197,7 @@ class Checkpoints:
     def _refuse_others(self, place: Path, identity: Mapping[str, str]) -> None:
         other = [name for name, mine in self.identity.items() if identity.get(name) != mine]
         if other:
-            raise ArtifactError(
+            raise PlaceError(
                 f"The checkpoint {str(place)!r} should be of the same training. It was written "
                 f"with another {' and another '.join(other)}. Give what it was begun with, or "
                 "begin anew (`--overwrite`)."

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from plait.data import Note, Ragged
 from plait.data._distinct import DIGEST
+from plait.data._safe import check_header, check_plain
 
 from ._piece import Piece
 
@@ -63,6 +64,8 @@ class KeptStore:
             if seen.all():
                 return
             try:
+                check_plain(path)
+                check_header(path)
                 with safe_open(path, "pt") as file:
                     known = _whole(file.get_tensor("keys").numpy())
                 at = np.searchsorted(wanted, known).clip(max=len(wanted) - 1)
