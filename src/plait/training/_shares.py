@@ -34,7 +34,9 @@ class Shares:
             return cls(world, device)
         mine = dict.fromkeys(schema.tasks, 0)
         mine |= {name: int(labels.mask.sum()) for name, labels in batch.targets.items()}
-        totals = dict(zip(mine, world.sums(list(mine.values()), device), strict=True))
+        totals = dict(
+            zip(mine, world.sums([float(each) for each in mine.values()], device), strict=True)
+        )
         there = {name: count for name, count in mine.items() if totals[name]}
         return cls(world, device, there, totals)
 

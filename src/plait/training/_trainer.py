@@ -148,7 +148,7 @@ class Trainer:
             elif self.budget and state.elapsed >= self.budget:
                 stopped = "budget"
             # One process decides for all: their clocks and callbacks are not the same.
-            stopped = WHY[int(state.world.told(WHY.index(stopped), chosen.device))]
+            stopped = WHY[int(state.world.told(float(WHY.index(stopped)), chosen.device))]
             if stopped != "done":
                 break
             self._write(state, mark)
@@ -221,12 +221,12 @@ class Trainer:
         if shelf is None:
             return
         # A signal may reach one of several processes, and their clocks differ.
-        mine = [shelf.signals.asked or 0, int(shelf.due(mark.steps) and not world.rank)]
+        mine = [float(shelf.signals.asked or 0), float(shelf.due(mark.steps) and not world.rank)]
         asked, due = map(int, world.most(mine, device))
         if not (asked or due):
             return
         place = None if world.rank else shelf.write(mark.steps, *snapshot(state, mark))
-        world.told(mark.steps, device)  # nobody goes on before it is written
+        world.told(0.0, device)  # nobody goes on before it is written
         if asked:
             raise Stopped(asked, mark.steps, place)
 
