@@ -108,3 +108,22 @@ def test_no_more_rows_are_read_at_a_time_than_the_window_holds(window, monkeypat
     monkeypatch.setattr(Loader, "_read", watched)
     list(Loader(mapped(), 16, seed=0, window=window).epoch(0))
     assert max(sizes) <= window
+
+
+@pytest.mark.parametrize("window", [None, 90, 1_000_000])
+@pytest.mark.parametrize("done", [0, 1, 9, 25, 50, 51, 200])
+def test_batches_that_are_done_are_left_out_and_not_read(window, done, monkeypatch):
+    loader = Loader(mapped(), 20, seed=3, window=window)
+    read: list[int] = []
+    plain = Pack.slice
+    monkeypatch.setattr(
+        Pack, "slice", lambda pack, start, stop: read.append(start) or plain(pack, start, stop)
+    )
+    whole = [batch.rows.tolist() for batch in loader.epoch(1)]
+    all_of_it = len(read)
+    rest = [batch.rows.tolist() for batch in loader.epoch(1, done)]
+    assert rest == whole[done:]
+    again = len(read) - all_of_it
+    if window == 90:
+        share = len(rest) / len(whole)
+        assert again <= all_of_it * share + 90, "windows that are done stay shut"

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from plait import ConfigError
+from plait import ConfigError, NonFiniteError
 from plait.balancing import Sum
-from plait.training import Training, _compile
+from plait.training import Training, _compile, _state
 from plait.training._average import Average
 from plait.training._state import State
 
@@ -180,3 +180,43 @@ def test_without_a_compiler_compiling_is_refused(kit, monkeypatch):
     monkeypatch.setattr(_compile.torch, "compile", compile)
     with pytest.raises(ConfigError, match=r"`compile=True` needs .* No working C\+\+ compiler"):
         state(kit, compile=True)
+
+
+def noted(balancer: Sum) -> dict:
+    return {name: value.clone() for name, value in balancer.state_dict().items()}
+
+
+def test_a_step_that_is_not_finite_leaves_no_trace_where_it_is_to_be_left_out(kit, monkeypatch):
+    made = state(kit, non_finite="skip")
+    assert made.step(kit.schema, kit.pack[ROWS], 1) is not None
+    before, weights = noted(made.balancer), deepcopy(made.model.state_dict())
+    averages = deepcopy(made.averages())
+
+    def broken(*given: object, **options: object) -> None:
+        made.balancer.held.fill_(torch.nan)  # a rule may note what is not finite
+        raise NonFiniteError("The loss of 'price' is not finite.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_state, "train_step", broken)
+        assert made.step(kit.schema, kit.pack[ROWS], 2) is None
+    assert made.skipped == 1
+    for name, value in noted(made.balancer).items():
+        assert torch.equal(value, before[name])
+    assert all(torch.equal(value, weights[name]) for name, value in made.model.state_dict().items())
+    assert all(torch.equal(value, averages[name]) for name, value in made.averages().items())
+    assert made.step(kit.schema, kit.pack[ROWS], 3) is not None
+    assert made.skipped == 0
+
+
+@pytest.mark.parametrize(("choice", "allowed"), [("skip", 20), ("stop", 0)])
+def test_too_many_steps_in_a_row_that_are_not_finite_end_it(kit, monkeypatch, choice, allowed):
+    made = state(kit, non_finite=choice)
+
+    def broken(*given: object, **options: object) -> None:
+        raise NonFiniteError("The loss of 'price' is not finite.")
+
+    monkeypatch.setattr(_state, "train_step", broken)
+    for number in range(allowed):
+        assert made.step(kit.schema, kit.pack[ROWS], number) is None
+    with pytest.raises(NonFiniteError):
+        made.step(kit.schema, kit.pack[ROWS], allowed)
