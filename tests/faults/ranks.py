@@ -19,14 +19,14 @@ from kills import table, told
 import plait
 from plait.training import Callback, Epoch
 
-RANK, ATTEMPT = os.environ["RANK"], os.environ["TORCHELASTIC_RESTART_COUNT"]
-
 
 class Die(Callback):
     """Note when the first step was done, and be killed if it was said."""
 
     def __init__(self, out: Path, wanted: Sequence[str]) -> None:
-        self.out, self.dies, self.steps = out, f"{RANK}:{ATTEMPT}" in wanted, 0
+        self.rank, self.attempt = os.environ["RANK"], os.environ["TORCHELASTIC_RESTART_COUNT"]
+        self.out, self.steps = out, 0
+        self.dies = f"{self.rank}:{self.attempt}" in wanted
 
     def on_resume(self, records: Sequence[Epoch], steps: int) -> None:
         self.note(f"resumed {steps}")
@@ -41,7 +41,7 @@ class Die(Callback):
 
     def note(self, what: str) -> None:
         with self.out.with_name(f"{self.out.name}.times").open("a") as file:
-            file.write(f"{time.time()} {RANK} {ATTEMPT} {what}\n")
+            file.write(f"{time.time()} {self.rank} {self.attempt} {what}\n")
 
 
 if __name__ == "__main__":
@@ -50,4 +50,4 @@ if __name__ == "__main__":
     loop = plait.Training(epochs=4, batch_size=32, checkpoint_every=2, device="cpu", guard="off")
     made = plait.Learner(["price", "sold"], width=16, cache=False, balancing="FAMO", training=loop)
     made.fit(table(), checkpoints=place, callbacks=[Die(Path(out), wanted)])
-    Path(f"{out}.{RANK}").write_text(told(made))
+    Path(f"{out}.{os.environ['RANK']}").write_text(told(made))

@@ -52,7 +52,7 @@ FOUND = {
     "Audio": {"fitted"},
     "Bag": set(),
     "Categorical": {"categories"},
-    "Datetime": {"forms", "center", "scale"},
+    "Datetime": {"forms", "center", "scale", "span"},
     "Geo": {"center", "spread"},
     "Image": {"rows", "fitted"},
     "Numeric": {"fitted"},

@@ -35,7 +35,7 @@ def test_tokens_are_those_of_the_model_with_its_special_ones(folder):
     assert batch.values.tolist() == [[2, 5, 6, 1, 8, 3], [0] * 6, [2, 9, 3, 0, 0, 0], [0] * 6,
                                      [0] * 6]  # fmt: skip
     assert found.cells.present.tolist() == [True, False, True, False, False]
-    assert [str(note) for note in found.notes] == ["x: 3 missing"]
+    assert [str(note) for note in found.notes] == ["x: 3 missing", "x: 1 unseen tokens"]
 
 
 def test_what_is_too_long_is_cut_and_keeps_its_end(folder):
