@@ -32,10 +32,14 @@ def begun(
         found: The packed rows.
 
     Raises:
-        ConfigError: If there are some, and it is to begin anew.
+        ConfigError: If there are some, and it is to begin anew; or it is to go on from nowhere.
         ArtifactError: If there are some, and none is sound and of this training.
     """
     if place is None:
+        if resume:
+            raise ConfigError(
+                "`resume` should be told where checkpoints are. Got no folder: give `checkpoints`."
+            )
         return None
     folder = Path(place).expanduser().absolute()
     training = config.training
@@ -68,7 +72,7 @@ def _identity(said: Said, config: Config, found: Prepared) -> dict[str, str]:
     loop = {name: value for name, value in asdict(config.training).items() if name not in FREE}
     rows = [len(found.train), len(found.valid or ())]
     learned = json.dumps([found.schema.to_dict(), rows], sort_keys=True)
-    table = {"the table": hashlib.sha256(learned.encode()).hexdigest()}
+    table = {"table": hashlib.sha256(learned.encode()).hexdigest()}
     return {**table, **dict(_flat({**told, "training": loop}, ""))}
 
 

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from plait import ArtifactError, PlaitWarning
+from plait import ArtifactError, ConfigError, PlaitWarning
 from plait.training import Checkpoints, _checkpoints as module
 
-IDENTITY = {"the table": "1", "`seed`": "0"}
+from .kills import learner, table
+
+IDENTITY = {"table": "1", "`seed`": "0"}
 
 
 def state(step: int) -> dict[str, torch.Tensor]:
@@ -225,3 +227,13 @@ def test_a_file_that_may_not_grow_is_a_full_disk(tmp_path):
     done = subprocess.run([sys.executable, "-c", LIMITED, tmp_path / "c"], capture_output=True,
                           text=True, check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_going_on_from_nowhere_and_beginning_anew_beside_another_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="Got no folder"):
+        learner(0).fit(table(), resume=True)
+    written(tmp_path)
+    with pytest.raises(ConfigError, match="There are checkpoints in"):
+        learner(0).fit(table(), checkpoints=tmp_path / "run" / "checkpoints")
+    with pytest.raises(ArtifactError, match="another table"):
+        learner(0).fit(table(), checkpoints=tmp_path / "run" / "checkpoints", resume=True)
