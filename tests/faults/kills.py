@@ -28,6 +28,10 @@ SHAPES: list[dict[str, Any]] = [
     {"balancing": "UPGrad", "fusion": "Concat", "training": {"patience": 2}},
     {"balancing": {"name": "GradDrop"}, "sharing": "MMoE"},
     {"modality_balancing": "GradientBlending"},
+    {
+        "pretraining": {"name": "InfoNCE", "epochs": 2, "sides": [["size"], ["categories"]]},
+        "training": {"guard": "models"},
+    },
 ]
 
 

@@ -29,6 +29,15 @@ def times(folder: Path) -> list[tuple[float, str, str, str]]:
     return [(float(time), rank, attempt, what) for time, rank, attempt, what in lines]
 
 
+def test_killed_processes_go_on(tmp_path):
+    code, found, err = launched(tmp_path / "killed", "1:0", restarts=1)
+    assert code == 0, err
+    assert len(set(found)) == 1
+    assert len(found) == 2
+    resumed = [what for *_, what in times(tmp_path / "killed") if "resumed" in what]
+    assert resumed == ["resumed 6"] * 2
+
+
 def killed_and_whole(folder: Path, kills: int) -> list[float]:
     """Kill one process in each attempt; the seconds from a kill to the next first step."""
     code, whole, err = launched(folder / "whole")
@@ -44,10 +53,6 @@ def killed_and_whole(folder: Path, kills: int) -> list[float]:
     begins = [max(time for time, _, a, what in seen if what == "step" and a == str(attempt))
               for attempt in range(1, kills + 1)]  # fmt: skip
     return [begin - end for end, begin in zip(ends, begins, strict=True)]
-
-
-def test_a_killed_process_leaves_no_trace(tmp_path):
-    assert len(killed_and_whole(tmp_path, 1)) == 1
 
 
 @pytest.mark.slow
