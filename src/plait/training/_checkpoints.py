@@ -158,10 +158,6 @@ class Checkpoints:
         """Those that are there, the oldest first."""
         return sorted(self.folder.glob("step-" + 9 * "[0-9]")) if self.folder.is_dir() else []
 
-    def clear(self) -> None:
-        """Remove all of them."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
     def _prune(self, newest: Path) -> None:
         found = self.found
         older = [place for place in found if place < newest]
