@@ -25,7 +25,6 @@ from .schema import Schema
 from .training import Callback, History, Trainer, keep, pretrain
 from .training._device import usable
 from .training._probe import measured
-from .training._world import World
 
 
 @dataclass(frozen=True)
@@ -82,8 +81,6 @@ def fitted(
         DataError: If the table or a column cannot be used; all problems at once.
         NonFiniteError: If a loss is not finite, before the optimizer steps.
     """
-    measures = config.training.batch_size == "auto"
-    World.here().refuse({'`training.batch_size="auto"`': measures})
     shelf, worth = shelf_of(config.data.cache)
     found = prepare(data, valid, _choices(said, config), shelf, worth)
     schema, train = replace(found.schema, usual=found.usual), found.train

@@ -8,6 +8,7 @@ from ._model import Model, View
 from .balancing import Balancer
 from .data import Pack
 from .training import History, Trainer, best_alone, mean, scores
+from .training._world import World
 
 Build = Callable[[View | None], tuple[Model, Balancer]]
 
@@ -33,7 +34,8 @@ def guarded(
     if settings.guard == "off" or len(shown) < 2 or not valid.targets:
         return model, history
     began = time.monotonic()
-    together = scores(trainer.schema, model, valid)
+    world = World.here()
+    together = scores(trainer.schema, model, valid, world=world)
     models: dict[str, Model] = {}
     alone: dict[str, dict[str, float]] = {}
     for name in shown:
@@ -43,7 +45,7 @@ def guarded(
             replace(trainer, callbacks=(), checkpoints=None).fit(one, train, valid, balancer)
         models[name] = one
         one.view = (name,)
-        alone[name] = scores(trainer.schema, one, valid)
+        alone[name] = scores(trainer.schema, one, valid, world=world)
         model.view = shown
     best = best_alone(alone)
     better = best is not None and mean(alone[best]) > mean(together)

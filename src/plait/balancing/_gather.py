@@ -1,6 +1,7 @@
 """The parts of one step, gathered."""
 
 import torch
+import torch.distributed as dist
 
 from plait._errors import ConfigError
 
@@ -60,6 +61,8 @@ def finish(call: Call, window: Window, every: int = 1) -> tuple[tuple[str, ...],
     shared = window.shared
     home = rule.held.device
     losses = torch.stack([window.losses[task].to(home) for task in window.tasks])
+    if call.ranks.how:
+        losses = call.ranks.mean(losses)
     step = Step(losses, torch.tensor(window.tasks, device=home))
     whole = Call(rule, names, {}, [], step, call.scale, call.ranks, call.stacked)
     if len(names) == 1:
@@ -74,6 +77,9 @@ def finish(call: Call, window: Window, every: int = 1) -> tuple[tuple[str, ...],
         )
     numbers = sum(count(leaf) for leaf in shared)
     table = window.rows(rule.work.room(len(names), 0, numbers, shared[0], precision(shared)))
+    if call.ranks.how:
+        call.ranks.alike(numbers, table.device)
+        table = call.ranks.mean(table)
     gramian = inner(table)
     if whole.new or (rule.due() and rule.steps % every == 0):
         weights, step = whole.solve(gramian, table)
@@ -84,6 +90,8 @@ def finish(call: Call, window: Window, every: int = 1) -> tuple[tuple[str, ...],
         direction = weights.to(table.device, table.dtype) @ table
     elif call.scale is not None:
         direction = direction * call.scale.to(direction)
+    if call.ranks.how:
+        dist.broadcast(direction, 0)  # a rule may draw by chance
     add_flat(shared, direction)
     shares = rule.private(step)
     for place, task in enumerate(window.tasks):

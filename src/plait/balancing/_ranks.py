@@ -83,6 +83,8 @@ class Ranks:
             rows: The gradients of this process, a row for each task that is there in any.
             seed: The same in all processes, and another in each step.
         """
+        if self.how in ("exact", "sketch"):
+            self.alike(rows.shape[1], rows.device)
         if self.how == "exact":
             return self._exact(rows)
         if self.how == "sketch":
@@ -93,6 +95,31 @@ class Ranks:
         dist.all_reduce(found)
         # A process sees noise of its own, and the mean over processes keeps all of it.
         return found / self.size
+
+    def mean(self, numbers: Tensor) -> Tensor:
+        """The mean over all processes, in the same memory."""
+        dist.all_reduce(numbers)
+        return numbers.div_(self.size)
+
+    def alike(self, numbers: int, device: torch.device) -> None:
+        """See that all processes speak of the same weights.
+
+        Args:
+            numbers: Of how many this one does.
+            device: Where its gradients are.
+
+        Raises:
+            ConfigError: If others speak of more or fewer.
+        """
+        found = torch.tensor([numbers, -numbers], dtype=torch.float64, device=device)
+        dist.all_reduce(found, dist.ReduceOp.MAX)
+        most, least = found.tolist()
+        if most != -least:
+            raise ConfigError(
+                "Processes should compare gradients of the same weights. Found between "
+                f"{-least:,.0f} and {most:,.0f} numbers: a part of the network was not run in some "
+                "of them. Name the weights (`over`), or give each process a row for each part."
+            )
 
     def _exact(self, rows: Tensor) -> Tensor:
         tasks, numbers = rows.shape

@@ -43,29 +43,26 @@ class Sharded:
             )
         leaves = list(self.over)
         before = [leaf.grad for leaf in leaves]
-        rows = []
+        rows: list[Tensor] = []
+        reached: set[int] = set()
         with retained(Graph.of(list(call.losses.values()))):
             for task, loss in enumerate(call.losses.values()):
                 for leaf in leaves:
                     leaf.grad = None
                 seed = call.seeds[task].to(loss.device, loss.dtype).expand_as(loss)
                 torch.autograd.backward(loss, seed, retain_graph=task < len(call.names) - 1)
-                rows.append(
-                    torch.cat(
-                        [
-                            (torch.zeros_like(_local(leaf)) if leaf.grad is None else
-                             _local(leaf.grad)).reshape(-1)
-                            for leaf in leaves
-                        ]
-                    )
-                )  # fmt: skip
+                reached |= {at for at, leaf in enumerate(leaves) if leaf.grad is not None}
+                rows.append(torch.cat([_flat(leaf) for leaf in leaves]))
         table = torch.stack(rows)
         gramian = (table @ table.T).double()
         dist.all_reduce(gramian)
         weights, _ = call.solve(gramian, table)
         mixed = weights.to(table.device, table.dtype) @ table
         parts = mixed.split([_local(leaf).numel() for leaf in leaves])
-        for leaf, part, kept in zip(leaves, parts, before, strict=True):
+        for at, (leaf, part, kept) in enumerate(zip(leaves, parts, before, strict=True)):
+            if at not in reached:  # an input that no process has: an optimizer then lets it be
+                leaf.grad = kept
+                continue
             grad = part.view_as(_local(leaf)).to(leaf.dtype)
             if isinstance(leaf, DTensor):
                 shape, stride = leaf.shape, leaf.stride()
@@ -74,6 +71,11 @@ class Sharded:
                 )
             leaf.grad = grad if kept is None else kept + grad
         return weights, gramian
+
+
+def _flat(leaf: Tensor) -> Tensor:
+    held = _local(leaf)
+    return (torch.zeros_like(held) if leaf.grad is None else _local(leaf.grad)).reshape(-1)
 
 
 def _local(tensor: Tensor) -> Tensor:

@@ -87,17 +87,17 @@ def way(
                 f"{', over' if over is not None else ''}{', stream' if stream else ''})."
             )
     several = ranks.how is not None
-    if exact and several:
+    if exact and several and ranks.how != "exact":
         raise ConfigError(
-            f"`exact` gathers the parts of a step in one process, and {name} is to compare them "
-            f"among several (ranks={ranks.how!r}). Leave `exact` out: weights are then held."
+            f"`exact` gathers all gradients of a step, and among several processes they then have "
+            f'to travel: {name} should have ranks="exact" with it. Got {ranks.how!r}.'
         )
     if balancer.needs == "jacobian" and (
-        over is not None or stream or every > 1 or several or (parts > 1 and not exact)
+        over is not None or stream or every > 1 or ((parts > 1 or several) and not exact)
     ):
         raise ConfigError(
             f"{name} changes the gradient itself, so it needs it whole and in each step: `over`, "
-            "`stream`, `every`, `ranks` and `micro` without `exact` are not for it."
+            "`stream`, `every`, and `ranks` and `micro` without `exact` are not for it."
         )
     if several and rows is not None:
         raise ConfigError(

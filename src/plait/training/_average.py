@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ class Average(AveragedModel):
     a pretrained encoder that is not tuned costs nothing.
 
     Args:
-        followed: The module; its parameters must stay the same objects.
+        followed: The module; its parameters must stay the same objects, or :meth:`follow` be told.
         share: The share of the average that is kept at each step; with 0 it is a copy.
 
     Example:
@@ -42,6 +43,14 @@ class Average(AveragedModel):
         self.module = deepcopy(followed, shared)
         self.register_buffer("n_averaged", torch.tensor(0, device="cpu"))
         self.share = share
+        self.follow(followed)
+
+    def follow(self, followed: nn.Module) -> None:
+        """Take hold of the weights and buffers of both modules, as they are by now.
+
+        Args:
+            followed: The module; its parameters must stay the same objects from here on.
+        """
         self.pairs: list[Pair] = list(
             zip(self.module.parameters(), followed.parameters(), strict=True)
         )
@@ -84,15 +93,15 @@ class Average(AveragedModel):
             self.frozen = [pair for pair in self.frozen if not pair[1].requires_grad]
 
     def _groups(self) -> list[tuple[list[Tensor], list[Tensor]]]:
-        groups: dict[torch.dtype, tuple[list[Tensor], list[Tensor]]] = {}
+        # Those that are sharded go apart: one call takes tensors of one kind.
+        groups: dict[Any, tuple[list[Tensor], list[Tensor]]] = {}
         for averaged, current in self.moving:
-            there, here = groups.setdefault(averaged.dtype, ([], []))
+            there, here = groups.setdefault((averaged.dtype, type(averaged.data)), ([], []))
             there.append(averaged)
             here.append(current)
         return list(groups.values())
 
 
 def _copy(pairs: Sequence[Pair]) -> None:
-    if pairs:
-        averaged, current = zip(*pairs, strict=True)
-        torch._foreach_copy_(averaged, current)
+    for averaged, current in pairs:
+        averaged.copy_(current)

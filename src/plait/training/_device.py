@@ -21,3 +21,11 @@ def usable(device: str) -> None:
             "`device` should be 'auto', or a device that is here: 'cpu', 'cuda', 'cuda:1', "
             f"'mps'. Got {device!r}: {str(error).splitlines()[0]}"
         ) from error
+
+
+def seed(device: str, number: int) -> None:
+    """Let all randomness of a device begin at a number; other devices are left alone."""
+    if torch.device(device).type == "cpu":
+        torch.default_generator.manual_seed(number)
+    else:
+        torch.manual_seed(number)

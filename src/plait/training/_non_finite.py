@@ -9,6 +9,9 @@ from plait._errors import NonFiniteError
 from plait.data import Batch
 from plait.schema import Schema
 
+from ._sharding import local
+from ._world import World
+
 Told = tuple[Batch, Mapping[str, Tensor], Mapping[str, Tensor]]
 """The rows of a part, the raw outputs for them, and the losses of its tasks."""
 
@@ -39,6 +42,29 @@ def refuse_non_finite(schema: Schema, told: Sequence[Told]) -> None:
             f"A loss is not finite: {'; '.join(found)}. No step was taken. Look at these rows for "
             "extreme values, or lower `learning_rate`."
         )
+
+
+def refuse_weights(weights: Mapping[str, Tensor], world: World, device: str) -> None:
+    """Check weights that are about to be kept.
+
+    Args:
+        weights: By name; of sharded ones, the part of this process is looked at.
+        world: The processes, all of which are told.
+        device: Where their numbers travel from.
+
+    Raises:
+        NonFiniteError: If one is NaN or infinite.
+    """
+    if not weights:
+        return
+    mine = torch.stack([local(weight).isfinite().all() for weight in weights.values()])
+    strange = world.most([float(not fine) for fine in mine.tolist()], device)
+    for name, wrong in zip(weights, strange, strict=True):
+        if wrong:
+            raise NonFiniteError(
+                f"The weight {name!r} is not finite, although every gradient was. It is not "
+                "kept. Lower `learning_rate` or `weight_decay`."
+            )
 
 
 def _errors(schema: Schema, name: str, told: Sequence[Told]) -> tuple[Tensor, Tensor]:

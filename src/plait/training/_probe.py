@@ -16,6 +16,7 @@ from ._memory import out_of_memory
 from ._settings import Training
 from ._state import State
 from ._step import train_step
+from ._world import World
 
 FIRST, TIMES, GAIN = 32, 3, 1.1
 
@@ -36,7 +37,7 @@ def probe(schema: Schema, model: nn.Module, pack: Pack, settings: Training) -> i
         pack: The training rows.
         settings: The choices of the loop.
     """
-    chosen = replace(settings, batch_size=FIRST, compile=False).resolve(len(pack))
+    chosen = replace(settings, batch_size=FIRST, compile=False, strategy="ddp").resolve(len(pack))
     gpus = range(torch.cuda.device_count()) if chosen.device.startswith("cuda") else ()
     best, top = FIRST, 0.0
     with torch.random.fork_rng(gpus):
@@ -52,10 +53,15 @@ def probe(schema: Schema, model: nn.Module, pack: Pack, settings: Training) -> i
 
 
 def measured(schema: Schema, model: nn.Module, pack: Pack, settings: Training) -> Training:
-    """The same settings, with a size in place of ``batch_size="auto"``."""
+    """The same settings, with a size in place of ``batch_size="auto"``.
+
+    Of several processes each takes as many rows as pay for one; the first decides for all.
+    """
     if settings.batch_size != "auto":
         return settings
-    return replace(settings, batch_size=probe(schema, model, pack, settings))
+    world, found = World.here(), probe(schema, model, pack, settings)
+    device = replace(settings, batch_size=None).resolve(len(pack)).device
+    return replace(settings, batch_size=int(world.told(float(found), device)) * world.size)
 
 
 def _rate(schema: Schema, state: State, pack: Pack, size: int) -> float:

@@ -50,6 +50,10 @@ class Training:
         compile: Whether the training steps run a compiled form of the model, which takes minutes
             to make. It may pay in long trainings on a GPU; on the processor it was slower
             where it was tried. The model that is evaluated and saved stays the plain one.
+        strategy: How several processes share a training. ``"ddp"``: each holds the whole model.
+            ``"fsdp"``: each holds an equal part of the weights, of the optimizer's numbers and of
+            the averaged weights (FSDP2), for models that are too large otherwise; weights then
+            travel in each step, beside gradients. One process does the same with either.
         non_finite: What is done with a step in which a loss or the gradient is NaN or infinite:
             ``"stop"`` ends the training before that step, ``"skip"`` leaves the step out and
             counts it; more than 20 in a row end it.
@@ -79,6 +83,7 @@ class Training:
     guard: Literal["off", "views", "models"] = "views"
     fall_back: bool = False
     compile: bool = False
+    strategy: Literal["ddp", "fsdp"] = "ddp"
     non_finite: Literal["stop", "skip"] = "stop"
     checkpoint_every: PositiveInt | None = None
     checkpoint_minutes: PositiveFloat | None = 5.0

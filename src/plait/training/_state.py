@@ -1,6 +1,7 @@
 """What changes while a model is trained."""
 
 import time
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 
@@ -15,10 +16,13 @@ from plait.schema import Schema
 
 from ._average import Average
 from ._compile import Compiled
-from ._device import usable
+from ._device import seed, usable
 from ._memory import Parts, out_of_memory
+from ._non_finite import refuse_weights
 from ._schedule import pace, parameter_groups
 from ._settings import Training
+from ._sharding import full, shard
+from ._spare import Spare
 from ._step import train_step
 from ._world import World
 
@@ -42,6 +46,9 @@ class State:
         modality: What is done with the losses of single inputs; None where there are none.
         skipped: How many steps in a row were left out since they were not finite.
         world: The processes that train together.
+        spare: What this process takes along where it lacks an input that others have.
+        over: The weights that tasks share, where each process holds a part of them.
+        given: What was to be trained, where ``model`` is a sharded copy of it.
     """
 
     model: nn.Module
@@ -55,6 +62,9 @@ class State:
     modality: ModalityBalancer | None = None
     skipped: int = 0
     world: World = field(default_factory=World)
+    spare: Spare | None = None
+    over: Sequence[Tensor] | None = None
+    given: nn.Module | None = None
 
     @classmethod
     def of(
@@ -63,43 +73,59 @@ class State:
         balancer: Balancer,
         chosen: Training,
         modality: ModalityBalancer | None = None,
+        spare: Spare | None = None,
+        shared: Collection[str] = (),
     ) -> "State":
         """The beginning.
+
+        Args:
+            model: What is to be trained.
+            balancer: What makes one gradient of the losses.
+            chosen: The choices of the loop, with nothing left open.
+            modality: What is done with the losses of single inputs; None where there are none.
+            spare: What this process takes along where it lacks an input.
+            shared: The names of the weights that tasks share, where they are sharded.
 
         Raises:
             ConfigError: If there is no such device, or nothing to compile with.
         """
-        start = time.monotonic()
+        start, world = time.monotonic(), World.here()
+        parts = world.size > 1 and chosen.strategy == "fsdp"
+        world.refuse(
+            {
+                "`modality_balancing`": modality is not None,
+                '`training.compile` with `strategy="fsdp"`': parts and chosen.compile,
+            }
+        )
         usable(chosen.device)
+        given, model = model, deepcopy(model) if parts else model
         model.to(chosen.device).train()
         if not chosen.device.startswith("mps"):  # Apple's GPUs do not know the numbers it counts in
             balancer.to(chosen.device)
         if modality:
             modality.to(chosen.device)
-        groups = parameter_groups([model, balancer], chosen.weight_decay)
-        optimizer = torch.optim.AdamW(groups, fused=True)
         averaged = Average(model, chosen.average or 0.0)
-        compiled = Compiled(model, chosen.device) if chosen.compile else None
-        found = cls(
+        if parts:
+            shard(model, chosen.device)
+            shard(averaged.module, chosen.device)
+            averaged.follow(model)
+        groups = parameter_groups([model, balancer], chosen.weight_decay)
+        named = dict(model.named_parameters())
+        return cls(
             model,
             averaged,
             balancer,
-            optimizer,
+            torch.optim.AdamW(groups, fused=True),
             chosen,
             start,
             Parts(chosen.accumulate),
-            compiled,
+            Compiled(model, chosen.device) if chosen.compile else None,
             modality,
-            world=World.here(),
+            world=world,
+            spare=spare,
+            over=[named[name] for name in shared] if parts else None,
+            given=given if parts else None,
         )
-        found.world.refuse(
-            {
-                "`modality_balancing`": modality is not None,
-                "`training.accumulate`": chosen.accumulate > 1,
-                '`training.non_finite="skip"`': chosen.non_finite == "skip",
-            }
-        )
-        return found
 
     @property
     def elapsed(self) -> float:
@@ -115,13 +141,6 @@ class State:
         rate = (self.chosen.learning_rate or 0.0) * pace(progress, self.chosen.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["pace"]
-
-    def seed(self, number: int) -> None:
-        """Let all randomness of the device begin at a number; other devices are left alone."""
-        if torch.device(self.chosen.device).type == "cpu":
-            torch.default_generator.manual_seed(number)
-        else:
-            torch.manual_seed(number)
 
     def step(
         self, schema: Schema, batch: Batch, number: int
@@ -149,7 +168,7 @@ class State:
         while told is None:
             why = ""
             try:
-                self.seed(number)
+                seed(self.chosen.device, number)
                 told = train_step(
                     schema,
                     self.compiled.module if self.compiled else self.model,
@@ -162,6 +181,8 @@ class State:
                     half=self.chosen.precision == "bfloat16",
                     modality=self.modality,
                     world=self.world,
+                    spare=self.spare,
+                    over=self.over,
                 )
             except NonFiniteError:
                 self.skipped += 1
@@ -204,15 +225,7 @@ class State:
         still = self._still
         found = self.averaged.module.named_parameters()
         weights = {name: weight for name, weight in found if name not in still}
-        if not weights:
-            return
-        finite = torch.stack([weight.isfinite().all() for weight in weights.values()]).tolist()
-        for name, fine in zip(weights, finite, strict=True):
-            if not fine:
-                raise NonFiniteError(
-                    f"The weight {name!r} is not finite, although every gradient was. It is not "
-                    "kept. Lower `learning_rate` or `weight_decay`."
-                )
+        refuse_weights(weights, self.world, self.chosen.device)
 
     def averages(self) -> dict[str, Tensor]:
         """A copy of the averaged weights, but for those that are not trained."""
@@ -224,6 +237,14 @@ class State:
             {name for name, weight in named if id(weight) in shared},
         )
         return {name: value.detach().clone() for name, value in kept.items() if name not in still}
+
+    def end(self, kept: Mapping[str, Tensor]) -> None:
+        """Leave weights in the model that was given, on the processor, whole."""
+        model = self.given or self.model
+        whole = {name: full(value).cpu() for name, value in kept.items()} if self.given else kept
+        model.load_state_dict(dict(whole), strict=False)  # those not trained are not in it
+        model.to("cpu").eval()
+        model.zero_grad(set_to_none=True)  # nobody needs them, and they are as large as the weights
 
     @property
     def _still(self) -> set[str]:

@@ -1,24 +1,23 @@
 """One step, as plain functions that a loop of your own can call."""
 
-import math
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from plait._errors import ConfigError, NonFiniteError
 from plait.balancing import Balancer, backward
 from plait.data import Batch
 from plait.modality_balancing import ModalityBalancer
 from plait.schema import Schema
 
-from ._memory import out_of_memory
+from ._checked import checked_step
+from ._cut import counts_of, cut
 from ._non_finite import Told, refuse_non_finite
 from ._shares import Shares
-from ._view_losses import counts_of, encoders_of, view_losses
+from ._spare import Spare
+from ._view_losses import counts_of as shown_counts, encoders_of, view_losses
 from ._world import World
 
 
@@ -65,6 +64,8 @@ def train_step(
     half: bool = False,
     modality: ModalityBalancer | None = None,
     world: World | None = None,
+    spare: Spare | None = None,
+    over: Sequence[Tensor] | None = None,
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Forward, balance, clip, step.
 
@@ -86,6 +87,8 @@ def train_step(
             at the gradient of each part: with them, parts are not the same step. Nor are they with
             a balancer that looks at losses alone, which then weighs by those of the first part.
         world: The processes that share the step; left out, one. The step is that of all rows.
+        spare: What a process takes along where it lacks an input that others have in the step.
+        over: The weights that tasks share, where each process holds a part of them (FSDP2).
 
     Returns:
         The losses as they were before the step, and the weight that the balancer gave each.
@@ -101,13 +104,15 @@ def train_step(
     weights: dict[str, Tensor] = {}
     kind = torch.device(device).type
     # A whole batch divides by its own labels; only the parts of one must be told.
-    counts = _counts(batch) if accumulate > 1 else None
-    shares = Shares.of(schema, batch, world or World(), device)
-    shown = counts_of(batch, modality.views) if modality else {}
-    parts = _parts(batch, accumulate)
+    counts = counts_of(batch) if accumulate > 1 else None
+    world = world or World()
+    cuts = cut(batch, accumulate, exactly=world.size > 1)
+    shares = Shares.of(schema, cuts, world, device, spare)
+    shown = shown_counts(batch, modality.views) if modality else {}
+    parts = shares.parts
     totals = None
     if len(parts) > 1 and balancer.needs == "losses" and not balancer.steady and not modality:
-        totals = _totals(schema, model, parts, counts, device, half)
+        totals = _totals(schema, model, shares, counts, half)
     for place, part in enumerate(parts):
         moved = part.to(device, non_blocking=True)
         with torch.autocast(kind, torch.bfloat16) if half else nullcontext():
@@ -117,7 +122,7 @@ def train_step(
             table = view_losses(schema, seen, moved, shown, modality.TRUSTS)
             losses = dict(table.losses[modality.inputs])
         else:
-            losses = shares.filled(task_losses(schema, outputs, moved, counts), outputs)
+            losses = shares.filled(task_losses(schema, outputs, moved, counts), outputs, totals)
         told.append((moved, {name: outputs[name].detach() for name in losses}, losses))
         try:
             # Each part has its share of the step's loss, where the balancer takes their mean.
@@ -128,6 +133,7 @@ def train_step(
                 parts=len(parts),
                 totals=totals,
                 counts=shares.counts,
+                over=over,
             )
             if modality:
                 weights |= modality.backward(table, encoders_of(model), balance)
@@ -139,9 +145,8 @@ def train_step(
             raise
     own = set(map(id, balancer.parameters()))
     mine = [w for group in optimizer.param_groups for w in group["params"] if id(w) not in own]
-    shares.world.average([*mine, *balancer.parameters()])
-    losses, given = _checked_step(schema, told, weights, mine, balancer, optimizer, clip)
-    return shares.means(losses), given
+    world.average([*mine, *balancer.parameters()])
+    return checked_step(schema, told, weights, mine, balancer, optimizer, clip, shares)
 
 
 def _balanced(
@@ -151,14 +156,20 @@ def _balanced(
     parts: int,
     totals: Mapping[str, Tensor] | None,
     counts: Mapping[str, int] | None,
+    over: Sequence[Tensor] | None,
 ) -> dict[str, Tensor]:
+    compares, several = balancer.needs != "losses", counts is not None
+    sharded = compares and several and over is not None
+    # A rule that changes the gradient itself needs that of all processes in one place.
+    whole = parts > 1 or (several and balancer.needs == "jacobian")
     return backward(
         {name: loss * parts for name, loss in losses.items()} if parts > 1 else losses,
         balancer,
+        over=over if sharded else None,
         micro=(place, parts),
-        exact=parts > 1 and balancer.needs != "losses",
+        exact=compares and whole and not sharded,
         totals=totals,
-        ranks=None if counts is None else "exact",
+        ranks=None if not several else "sharded" if sharded else "exact",
         counts=counts,
         check=False,  # losses that are not finite are refused before the optimizer steps
     )
@@ -168,83 +179,21 @@ def _balanced(
 def _totals(
     schema: Schema,
     model: nn.Module,
-    parts: Sequence[Batch],
+    shares: Shares,
     counts: Mapping[str, int] | None,
-    device: str,
     half: bool,
 ) -> dict[str, Tensor]:
     """The losses of a whole step, where weights follow from them: parts are run once more."""
     total: dict[str, Tensor] = {}
-    kind = torch.device(device).type
-    for part in parts:
-        moved = part.to(device, non_blocking=True)
+    kind = torch.device(shares.device).type
+    for part in shares.parts:
+        moved = part.to(shares.device, non_blocking=True)
         with torch.autocast(kind, torch.bfloat16) if half else nullcontext():
             outputs = model(moved.inputs)
-        for name, loss in task_losses(schema, outputs, moved, counts).items():
+        found = shares.filled(task_losses(schema, outputs, moved, counts), outputs)
+        for name, loss in found.items():
             total[name] = total[name] + loss if name in total else loss
-    return total
-
-
-def _checked_step(
-    schema: Schema,
-    told: Sequence[Told],
-    weights: Mapping[str, Tensor],
-    parameters: Sequence[Tensor],
-    balancer: Balancer,
-    optimizer: torch.optim.Optimizer,
-    clip: float,
-) -> tuple[dict[str, float], dict[str, float]]:
-    total: dict[str, Tensor] = {}
-    for _, _, losses in told:
-        for name, loss in losses.items():
-            total[name] = total.get(name, 0.0) + loss.detach()
-    if not total:
-        optimizer.step()
-        return {}, {}
-    norm = get_total_norm([each.grad for each in parameters if each.grad is not None])
-    own = get_total_norm(
-        [each.grad for each in balancer.parameters() if each.grad is not None], math.inf
-    )
-    # One question for all, so that a device is waited for once.
-    numbers = [*weights.values(), *total.values(), norm, own]
-    device = next(iter(total.values())).device
-    found = torch.stack([each.float().to(device) for each in numbers]).tolist()
-    given, (*values, length, largest) = found[: len(weights)], found[len(weights) :]
-    if not all(map(math.isfinite, values)):
-        refuse_non_finite(schema, told)
-    if not (math.isfinite(length) and math.isfinite(largest)):
-        rows = torch.cat([batch.rows for batch, _, _ in told])
-        raise NonFiniteError(
-            f"The gradient is not finite ({length:g}) although every loss is. No step was taken. "
-            f"Rows {rows[:5].tolist()} and {max(0, len(rows) - 5)} more. Lower "
-            "`learning_rate`, or look for extreme values in these rows."
-        )
-    if length + 1e-6 > clip:
-        clip_grads_with_norm_(parameters, clip, norm)
-    try:
-        optimizer.step()
-    except RuntimeError as error:
-        if out_of_memory(error):
-            raise ConfigError(
-                "The optimizer should have room for two numbers beside each weight. There is none "
-                "on the device. Smaller batches do not help: choose a smaller `width`."
-            ) from error
-        raise
-    return dict(zip(total, values, strict=True)), dict(zip(weights, given, strict=True))
-
-
-def _counts(batch: Batch) -> dict[str, int]:
-    return {name: int(target.mask.sum()) for name, target in batch.targets.items()}
-
-
-def _parts(batch: Batch, count: int) -> list[Batch]:
-    if count == 1:
-        return [batch]
-    parts = []
-    device = next(iter([*batch.inputs.values(), *batch.targets.values()])).mask.device
-    for places in torch.arange(len(batch), device=device).tensor_split(min(count, len(batch))):
-        inputs = {name: cells.take(places) for name, cells in batch.inputs.items()}
-        targets = {name: labels.take(places) for name, labels in batch.targets.items()}
-        labelled = {name: labels for name, labels in targets.items() if labels.mask.any()}
-        parts.append(Batch(inputs, labelled, batch.rows[places.to(batch.rows.device)]))
-    return parts
+    if shares.counts is None:
+        return total
+    means = shares.means({name: loss.item() for name, loss in total.items()})
+    return {name: loss.new_tensor(means[name]) for name, loss in total.items()}

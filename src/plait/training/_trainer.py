@@ -18,6 +18,7 @@ from ._ahead import ahead_if_slow
 from ._augment import augment
 from ._callback import Callback
 from ._checkpoints import Checkpoints
+from ._common import common
 from ._history import Epoch, History
 from ._loader import Loader
 from ._mark import Mark
@@ -26,10 +27,12 @@ from ._resident import resident
 from ._scores import scores
 from ._settings import Training
 from ._settle import settle
+from ._sharding import whole
 from ._snapshot import restore, snapshot
+from ._spare import Spare
 from ._state import State
 from ._watch import watch
-from ._world import heard
+from ._world import World, heard
 
 WHY = ("done", "asked", "patience", "budget")
 
@@ -87,14 +90,17 @@ class Trainer:
         settings = measured(self.schema, model, train, self.settings)
         chosen = settings.resolve(len(train), self.schema.seen)
         balancer = balancer or Sum(tuple(self.schema.tasks))
-        state = State.of(model, balancer, chosen, modality)
+        world = World.here()
+        spare = Spare.of(train) if world.size > 1 else None
+        shared = common(self.schema, model, spare, chosen) if spare else ()
+        state = State.of(model, balancer, chosen, modality, spare, shared)
         gpus = range(torch.cuda.device_count()) if chosen.device.startswith("cuda") else ()
         shelf = self.checkpoints
         with torch.random.fork_rng(gpus), shelf.signals if shelf else nullcontext(), heard():
             return self._run(state, train, valid)
 
     def _run(self, state: State, train: Pack, valid: Pack | None) -> History:
-        chosen, model = state.chosen, state.model
+        chosen = state.chosen
         epochs = chosen.epochs or 1
         loader = Loader(
             resident(train, chosen.device),
@@ -152,9 +158,7 @@ class Trainer:
             if stopped != "done":
                 break
             self._write(state, mark)
-        model.load_state_dict(mark.kept, strict=False)  # those not trained are not in it
-        model.to("cpu").eval()
-        model.zero_grad(set_to_none=True)  # nobody needs them, and they are as large as the weights
+        state.end(mark.kept)
         history = History(
             tuple(mark.records),
             mark.best,
@@ -231,5 +235,6 @@ class Trainer:
             raise Stopped(asked, mark.steps, place)
 
     def _scores(self, state: State, valid: Pack) -> dict[str, float]:
-        half = state.chosen.precision == "bfloat16"
-        return scores(self.schema, state.averaged.module, valid, state.chosen.device, half=half)
+        half, model = state.chosen.precision == "bfloat16", state.averaged.module
+        with whole(model):
+            return scores(self.schema, model, valid, state.chosen.device, state.world, half=half)

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from plait._errors import ConfigError
 
+from ._sharding import sharded
+
 PATIENCE = timedelta(seconds=60)
 """How long a process waits for another."""
 LOST = ("Connection closed by peer", "Connection reset by peer", "Timed out waiting", "NCCL")
@@ -53,11 +55,26 @@ class World:
         dist.broadcast(table, 0)
         return table.item()
 
+    def sum(self, tensor: Tensor, device: torch.device | str) -> Tensor:
+        """The sum over all processes of a tensor, on the processor."""
+        if self.size == 1:
+            return tensor
+        moved = tensor.to(device)
+        dist.all_reduce(moved)
+        return moved.cpu()
+
+    def length(self, norm: Tensor) -> Tensor:
+        """The norm of what processes hold in parts, from that of the part here."""
+        square = norm.double().square()
+        dist.all_reduce(square)
+        return square.sqrt().to(norm)
+
     def average(self, parameters: Sequence[Tensor]) -> None:
         """Let all gradients be their mean over processes; one that none has stays away.
 
         All travel as one vector for each type of number. A process that has no gradient for a
-        weight that another has one for counts with zeros.
+        weight that another has one for counts with zeros. Those of sharded weights are that mean
+        already.
 
         Args:
             parameters: The weights, the same in all processes.
@@ -65,7 +82,7 @@ class World:
         if self.size == 1:
             return
         kinds: dict[tuple[torch.dtype, torch.device], list[Tensor]] = {}
-        for weight in parameters:
+        for weight in (each for each in parameters if not sharded(each)):
             kinds.setdefault((weight.dtype, weight.device), []).append(weight)
         for (dtype, device), weights in kinds.items():
             there = [float(weight.grad is not None) for weight in weights]
