@@ -98,7 +98,7 @@ def die_at(call: int) -> None:
 
         return called
 
-    import plait.training._checkpoints as module
+    import plait.training._stored as module
 
     for name in ("fsync", "rename"):
         setattr(os, name, deadly(getattr(os, name)))

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from plait import ArtifactError, ConfigError, PlaitWarning
-from plait.training import Checkpoints, _checkpoints as module
+from plait.training import Checkpoints, _checkpoints as module, _stored as stored
 
 from .kills import learner, table
 
@@ -41,15 +41,16 @@ def files(place: Path) -> list[Path]:
 
 def falls_back(made: Checkpoints, name: str) -> None:
     with pytest.warns(PlaitWarning, match="passed over") as told:
-        tensors, plain = made.newest()
+        stored, plain = made.newest()
     assert plain["step"] == 10
-    assert torch.equal(tensors["model.w"], state(10)["model.w"])
+    assert torch.equal(stored.read()["model.w"], state(10)["model.w"])
     assert any(name in str(each.message) for each in told), "the file should be named"
 
 
 def test_what_was_written_is_found(tmp_path):
     made = written(tmp_path)
-    tensors, plain = made.newest()
+    stored, plain = made.newest()
+    tensors = stored.read()
     assert plain == {"step": 20, "extra": {"n": 1}}
     assert made.extra == {"n": 1}
     assert {name: value.tolist() for name, value in tensors.items()} == {
@@ -68,7 +69,7 @@ def test_a_run_is_not_there_before_its_first_checkpoint_is(tmp_path, monkeypatch
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(module, "save_file", full)
+    monkeypatch.setattr(stored, "save_file", full)
     with pytest.warns(PlaitWarning, match=r"It takes 2,080 bytes"):
         assert shelf(tmp_path).write(10, state(10), {}) is None
     assert list(tmp_path.iterdir()) == []
@@ -190,15 +191,19 @@ def test_killed_at_each_call_the_one_before_is_whole(tmp_path, first):
     assert not ends[-1], "all calls should be met"
 
 
-@pytest.mark.parametrize("name", ["save_file", "sync", "digest"])
-def test_a_full_disk_leaves_those_before_as_they_are(tmp_path, monkeypatch, name):
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [(stored, "save_file"), (stored, "sync"), (stored, "digest"), (module, "sync"),
+     (module, "digest")],
+)  # fmt: skip
+def test_a_full_disk_leaves_those_before_as_they_are(tmp_path, monkeypatch, where, name):
     made = written(tmp_path)
     before = {each: each.read_bytes() for each in files(tmp_path)}
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(module, name, full)
+    monkeypatch.setattr(where, name, full)
     with pytest.warns(PlaitWarning, match=r"No space left.*It takes 2,080 bytes"):
         assert made.write(30, state(30), {"step": 30}) is None
     assert {each: each.read_bytes() for each in files(tmp_path)} == before
@@ -217,7 +222,7 @@ with warnings.catch_warnings(record=True) as told:
     warnings.simplefilter("always")
     assert made.write(2, {"w": torch.zeros(2**20)}, {}) is None
 assert "4,194,304 bytes" in str(told[0].message), told[0].message
-assert made.newest()[0]["w"].shape == (1000,)
+assert made.newest()[0].read()["w"].shape == (1000,)
 assert [each.name for each in Path(sys.argv[1]).iterdir()] == ["step-000000001"]
 """
 

@@ -1,12 +1,16 @@
 """Trainings by two processes, replicated and sharded, are those of one process on all rows."""
 
 import json
+import shutil
 from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 import torch.distributed as dist
+
+from plait import PlaitWarning
+from plait.training import Checkpoints
 
 from .test_world import launched
 from .together import trained
@@ -23,10 +27,29 @@ OTHERS = ("stop", "stop fsdp", "auto", "auto fsdp")
 pytestmark = pytest.mark.skipif(not dist.is_available(), reason="this PyTorch has no processes")
 
 
+MOVES = {
+    "sharded": ("plain fsdp", 6), "copied": ("plain", 6), "both": ("plain", 5),
+    "rule": ("plain fsdp/FAMO", 6), "parts": ("parts fsdp", 6),
+}  # fmt: skip
+"""Trainings that one process begins, two go on with, and one ends: how two train, until where."""
+
+
 @pytest.fixture(scope="module")
-def two(tmp_path_factory):
+def folders(tmp_path_factory):
+    place = tmp_path_factory.mktemp("moves")
+    for name, (case, _) in MOVES.items():
+        told = trained(f"{case.replace(' fsdp', '')}@{place / name}:3")
+        assert "error" in told, "the training should be stopped"
+    return place
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory, folders):
     place = tmp_path_factory.mktemp("together") / "out"
-    done = launched(Path(__file__).with_name("together.py"), str(place), *CASES, *OTHERS)
+    moves = [f"{case}@{folders / name}:{stop}" for name, (case, stop) in MOVES.items()]
+    moves.append(f"plain fsdp@{folders / 'both'}:7")
+    words = [*CASES, *OTHERS, *moves]
+    done = launched(Path(__file__).with_name("together.py"), str(place), *words)
     assert done.returncode == 0, done.stderr
     return [json.loads(place.with_name(f"out.{rank}").read_text()) for rank in (0, 1)]
 
@@ -64,3 +87,28 @@ def test_parts_with_labels_of_some_tasks_alone_are_the_same_step():
     whole, cut = alone("plain/FAMO"), alone("parts/FAMO")
     # Adam makes as much of a gradient that is nearly rounding as of any other.
     torch.testing.assert_close(cut["weights"], whole["weights"], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_a_checkpoint_moves_from_one_process_to_two_and_back(two, folders, name):
+    case = MOVES[name][0].replace(" fsdp", "")
+    newest = max((folders / name).glob("step-*"))
+    kinds = {each.name.split("-")[0] for each in newest.glob("*.safetensors")}
+    assert kinds == ({"tensors.safetensors"} if name == "copied" else {"shard"})
+    found, wanted = trained(f"{case}@{folders / name}:0"), alone(case)
+    assert found["begun"] == [7 if name == "both" else MOVES[name][1]]
+    torch.testing.assert_close(found["weights"], wanted["weights"], rtol=0, atol=1e-6)
+    for mine, theirs in zip(found["losses"], wanted["losses"], strict=True):
+        for one, other in zip(mine[:3], theirs[:3], strict=True):
+            assert one == pytest.approx(other, abs=1e-6)
+
+
+def test_a_damaged_part_is_found(two, folders, tmp_path):
+    folder = shutil.copytree(folders / "sharded", tmp_path / "damaged")
+    newest = max(folder.glob("step-*"))
+    part = max(newest.glob("shard-*"))
+    content = bytearray(part.read_bytes())
+    content[-1] ^= 1
+    part.write_bytes(content)
+    with pytest.warns(PlaitWarning, match=f"passed over: its '{part.name}' is damaged"):
+        assert Checkpoints(folder, {"case": "the same"}).newest()[1]["mark"]["steps"] == 3

@@ -1,15 +1,19 @@
-"""One of the processes that train one model: ``torchrun together.py OUT CASE ...``; or one."""
+"""One of the processes that train one model: ``torchrun together.py OUT CASE ...``; or one.
+
+``CASE@FOLDER:STEPS`` goes on from the checkpoints in a folder, and is stopped after so many steps.
+"""
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import nn
 
 import plait
-from plait import NonFiniteError
-from plait.training import Training
+from plait import NonFiniteError, Stopped
+from plait.training import Callback, Checkpoints, Epoch, Training
 from plait.training._world import joined
 
 SOME = {"epochs": 2, "batch_size": 12, "guard": "off", "device": "cpu", "input_dropout": 0.0}
@@ -37,8 +41,28 @@ def table() -> dict:
     }
 
 
+class Stop(Callback):
+    """Ask to end after so many steps, as a signal would."""
+
+    def __init__(self, shelf: Checkpoints, steps: int) -> None:
+        self.shelf, self.steps, self.done, self.begun = shelf, steps, 0, 0
+
+    def on_resume(self, records: Sequence[Epoch], steps: int) -> None:
+        self.done = self.begun = steps
+
+    def on_step(self, step: int, steps: int) -> None:
+        self.done += 1
+        if self.done == self.steps:
+            self.shelf.signals.asked = 15
+
+
 def trained(case: str) -> dict:
     """What a training comes to, without dropout, in double precision."""
+    case, _, place = case.partition("@")
+    folder, _, stop = place.rpartition(":")
+    shelf = Checkpoints(Path(folder), {"case": "the same"}) if folder else None
+    if shelf:
+        shelf.newest()
     name, *balancing = case.split("/")
     schema = plait.Schema.infer(
         table(), {"y": plait.Regression(), "z": None}, {"note": plait.Text()}
@@ -55,15 +79,18 @@ def trained(case: str) -> dict:
     if name.startswith(("skip", "stop")):
         pack.targets["y"].values[13] = torch.inf
     rule = getattr(plait.balancing, balancing[0])(tuple(schema.tasks)) if balancing else None
-    trainer = plait.Trainer(schema, Training(**{**SOME, **CASES[name]}), seed=3)
+    stops = (Stop(shelf, int(stop)),) if shelf else ()
+    settings = Training(**{**SOME, **CASES[name]})
+    trainer = plait.Trainer(schema, settings, seed=3, callbacks=stops, checkpoints=shelf)
     try:
         history = trainer.fit(model.double(), pack, pack.select(torch.arange(7)), rule)
-    except NonFiniteError as error:
+    except (NonFiniteError, Stopped) as error:
         return {"error": str(error)}
     return {
         "weights": torch.cat([w.detach().flatten() for w in model.parameters()]).tolist(),
         "losses": [[dict(each.losses), dict(each.scores), dict(each.weights), each.skipped]
                    for each in history.epochs],
+        "begun": [each.begun for each in stops],
     }  # fmt: skip
 
 

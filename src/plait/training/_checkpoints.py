@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from plait._durable import apart, digest, sealed, sync
-from plait._errors import ArtifactError, PlaceError, PlaitWarning
+from plait._durable import digest, sealed, sync
+from plait._errors import ArtifactError, ConfigError, PlaceError, PlaitWarning
 
 from ._signals import Signals
+from ._sound import FORMAT, MANIFEST, STATE, UnsoundError, sound
+from ._stored import Stored, store
+from ._world import World
 
-FORMAT = 1
-TENSORS, STATE, MANIFEST = "tensors.safetensors", "state.json", "manifest.json"
-LARGEST_JSON = 64 * 2**20
-Found = tuple[dict[str, Tensor], dict[str, Any]]
+FAILS = (OSError, SafetensorError)
+Found = tuple[Stored, dict[str, Any]]
 
 
 @dataclass
@@ -31,7 +31,8 @@ class Checkpoints:
     """Folders that each hold a whole training at one of its steps.
 
     Each is written beside its place, brought to the disk, and then renamed; older ones are removed
-    last. What is found under its name is whole, and its manifest vouches for it with SHA-256.
+    last. What is found under its name is whole, and its manifest vouches for it with SHA-256. Of
+    several processes all see the same folder.
 
     Args:
         folder: Where they are.
@@ -46,7 +47,8 @@ class Checkpoints:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     shelf = Checkpoints(Path(folder) / "run", {"seed": "0"})
         ...     _ = shelf.write(12, {"w": Tensor([1.0, 2.0])}, {"epoch": 1})
-        ...     shelf.newest()
+        ...     found, plain = shelf.newest()
+        ...     found.read(), plain
         ({'w': tensor([1., 2.])}, {'epoch': 1, 'extra': {}})
     """
 
@@ -71,7 +73,11 @@ class Checkpoints:
         return by_steps or (self.minutes is not None and waited >= 60 * self.minutes)
 
     def write(
-        self, steps: int, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]
+        self,
+        steps: int,
+        tensors: Mapping[str, Tensor],
+        plain: Mapping[str, Any],
+        world: World | None = None,
     ) -> Path | None:
         """Write one; where that fails, a warning says so and those before stay as they are.
 
@@ -79,73 +85,110 @@ class Checkpoints:
             steps: How many steps are done in all.
             tensors: The tensors, by name.
             plain: All else, for JSON.
+            world: The processes, where each holds a part of the tensors; all of them write. Left
+                out, this one writes all.
 
         Returns:
             Where it is; None if it could not be written.
         """
         if self.present and self.present[0] == steps:
             return self.present[1]  # at the end of an epoch that was written before validation
+        world = world or World()
         place = self.folder / f"step-{steps:09d}"
-        home, mark = self.folder.parent, secrets.token_hex(4)
-        draft = self.folder / f".{place.name}.{mark}.tmp"
+        mark = f"{int(world.told(float(secrets.randbits(32)), world.home)):08x}"
         # A run is not there before its first checkpoint is whole: both appear together.
-        first = None if home.exists() else home.with_name(f".{home.name}.{mark}.tmp")
+        fresh = bool(world.told(float(not self.folder.parent.exists()), world.home))
+        home = self.folder.parent
+        first = home.with_name(f".{home.name}.{mark}.tmp") if fresh else None
+        draft = self.folder / f".{place.name}.{mark}.tmp"
         if first:
             draft = first / self.folder.name / place.name
-        whole = apart(tensors.items())
+        files: dict[str, str] = {}
         try:
-            draft.mkdir(parents=True)
-            save_file(whole, draft / TENSORS)
-            text = json.dumps({**plain, "extra": self.extra}, allow_nan=False)
-            (draft / STATE).write_text(text, encoding="utf-8")
-            files = {name: digest(draft / name) for name in (TENSORS, STATE)}
-            manifest = {"format": FORMAT, "identity": dict(self.identity), "sha256": files}
-            (draft / MANIFEST).write_text(sealed(manifest), encoding="utf-8")
-            for name in (TENSORS, STATE, MANIFEST):
-                sync(draft / name)
-            sync(draft)
-            if first:
-                sync(draft.parent)
-                os.rename(first, home)
-                sync(home.parent)
-            else:
-                shutil.rmtree(place, ignore_errors=True)  # of the same step, and not sound
-                os.rename(draft, place)
-                sync(self.folder)
-            self.present = steps, place
-            self._prune(place)
-        except (OSError, SafetensorError) as error:
-            size = sum(value.nbytes for value in whole.values())
-            warnings.warn(
-                f"The checkpoint after step {steps:,} could not be written to "
-                f"{str(self.folder)!r}: {error}. It takes {size:,} bytes. Those before it are as "
-                "they were, and the training goes on; make room.",
-                PlaitWarning,
-                stacklevel=2,
-            )
+            world.together(lambda: draft.mkdir(parents=True), FAILS, alone=True)
+            world.together(lambda: files.update(store(tensors, draft, world)), FAILS)
+            world.together(lambda: self._seal(draft, first, place, plain, files), FAILS, alone=True)
+        except FAILS as error:
+            if not world.rank:
+                size = sum(value.nbytes for value in tensors.values())
+                warnings.warn(
+                    f"The checkpoint after step {steps:,} could not be written to "
+                    f"{str(self.folder)!r}: {error}. It takes {size:,} bytes. Those before it are "
+                    "as they were, and the training goes on; make room.",
+                    PlaitWarning,
+                    stacklevel=2,
+                )
             return None
         finally:
-            shutil.rmtree(first or draft, ignore_errors=True)
+            if not world.rank:
+                shutil.rmtree(first or draft, ignore_errors=True)
             self.last = time.monotonic()
+        self.present = steps, place
+        if not world.rank:
+            self._prune(place)
         return place
+
+    def _seal(
+        self,
+        draft: Path,
+        first: Path | None,
+        place: Path,
+        plain: Mapping[str, Any],
+        files: dict[str, str],
+    ) -> None:
+        """Write what is no tensor, bring all to the disk, and let it appear."""
+        text = json.dumps({**plain, "extra": self.extra}, allow_nan=False)
+        (draft / STATE).write_text(text, encoding="utf-8")
+        files = {**files, STATE: digest(draft / STATE)}
+        manifest = {"format": FORMAT, "identity": dict(self.identity), "sha256": files}
+        (draft / MANIFEST).write_text(sealed(manifest), encoding="utf-8")
+        for name in (STATE, MANIFEST):
+            sync(draft / name)
+        sync(draft)
+        if first:
+            sync(draft.parent)
+            os.rename(first, self.folder.parent)
+            sync(self.folder.parent.parent)
+            return
+        shutil.rmtree(place, ignore_errors=True)  # of the same step, and not sound
+        os.rename(draft, place)
+        sync(self.folder)
 
     def newest(self) -> Found | None:
         """The newest sound one; a warning names each that is passed over, and why.
 
         Raises:
             ArtifactError: If it is of another training, or there are some and none is sound.
+            ConfigError: If processes do not see the same folder.
         """
-        found = self.found
+        found, world = self.found, World.here()
+        most, least = world.most([float(len(found)), -float(len(found))], world.home)
+        if most != -least:
+            raise ConfigError(
+                f"Processes should see the same folder of checkpoints, {str(self.folder)!r}. Some "
+                f"see {int(-least)} in it, and others {int(most)}. Give one that they share."
+            )
         for place in reversed(found):
+            plain: dict[str, Any] = {}
+            why: Exception | None = None
             try:
-                self.begun = tensors, plain = self._read(place)
+                plain = sound(place, self.identity, world)
+            except (UnsoundError, ArtifactError) as error:
+                why = error
+            worst = 0.0 if why is None else 1.0 if isinstance(why, UnsoundError) else 2.0
+            (worst,) = world.most([worst], world.home)
+            if worst == 2:
+                raise why or PlaceError(
+                    f"The checkpoint {str(place)!r} should be of the same training. To another "
+                    "process it is not, whose message says why."
+                )
+            if not worst:
+                self.begun = Stored(place), plain
                 self.present = int(place.name.removeprefix("step-")), place
                 self.extra = dict(plain["extra"])
-                return tensors, plain
-            except _UnsoundError as error:
-                warnings.warn(
-                    f"The checkpoint {str(place)!r} is passed over: {error}", PlaitWarning, 2
-                )
+                return self.begun
+            told = why or "another process found it damaged."
+            warnings.warn(f"The checkpoint {str(place)!r} is passed over: {told}", PlaitWarning, 2)
         if found:
             raise ArtifactError(
                 f"None of the {len(found)} checkpoints in {str(self.folder)!r} is sound. Copy them "
@@ -167,44 +210,3 @@ class Checkpoints:
             shutil.rmtree(place, ignore_errors=True)
         for left in self.folder.glob(".step-*.tmp"):
             shutil.rmtree(left, ignore_errors=True)
-
-    def _read(self, place: Path) -> Found:
-        part = MANIFEST
-        try:
-            text = _small(place / part)
-            manifest = json.loads(text)
-            if not isinstance(manifest, dict) or sealed(manifest) != text:
-                raise _UnsoundError(f"its {MANIFEST!r} was changed or is damaged.")
-            if manifest.get("format") != FORMAT:
-                raise _UnsoundError(f"it is of format {manifest.get('format')!r}, not {FORMAT}.")
-            for part in (TENSORS, STATE):
-                if digest(place / part) != manifest["sha256"].get(part):
-                    raise _UnsoundError(f"its {part!r} is damaged: the SHA-256 differs.")
-            self._refuse_others(place, manifest["identity"])
-            plain = json.loads(_small(place / STATE))
-            return load_file(place / TENSORS), plain
-        except FileNotFoundError as error:
-            raise _UnsoundError(f"it lacks {part!r}.") from error
-        except ArtifactError:
-            raise
-        except (OSError, SafetensorError, ValueError, RecursionError, KeyError) as error:
-            raise _UnsoundError(f"its {part!r} cannot be read ({error}).") from error
-
-    def _refuse_others(self, place: Path, identity: Mapping[str, str]) -> None:
-        other = [name for name, mine in self.identity.items() if identity.get(name) != mine]
-        if other:
-            raise PlaceError(
-                f"The checkpoint {str(place)!r} should be of the same training. It was written "
-                f"with another {' and another '.join(other)}. Give what it was begun with, or "
-                "begin anew (`--overwrite`)."
-            )
-
-
-def _small(path: Path) -> str:
-    if path.stat().st_size > LARGEST_JSON:
-        raise _UnsoundError(f"its {path.name!r} is larger than {LARGEST_JSON:,} bytes.")
-    return path.read_text(encoding="utf-8")
-
-
-class _UnsoundError(Exception):
-    """Why a checkpoint is not taken."""

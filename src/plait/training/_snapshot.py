@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from plait._errors import ArtifactError, ConfigError
 
 from ._mark import Mark
+from ._sharding import sharded
 from ._state import State
+from ._stored import Like, Stored
 
 Snapshot = tuple[dict[str, Tensor], dict[str, Any]]
 
@@ -50,17 +52,19 @@ def snapshot(state: State, mark: Mark) -> Snapshot:
     return tensors, plain
 
 
-def restore(state: State, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> Mark:
+def restore(state: State, stored: Stored, plain: Mapping[str, Any]) -> Mark:
     """Bring a training to where a snapshot was taken, and say where that is.
 
     Args:
-        state: A training of the same model and choices, at its beginning.
-        tensors: Of the snapshot, on the processor.
-        plain: Of the snapshot.
+        state: A training of the same model and choices, at its beginning. Its processes may be
+            more or fewer, and may hold parts where others held all.
+        stored: The tensors of the snapshot.
+        plain: The rest of the snapshot.
 
     Raises:
         ArtifactError: If the snapshot is of another model.
     """
+    tensors = stored.read(_like(state) if state.given is not None else None)
     trained = set(plain["trained"])
     for name, weight in state.model.named_parameters():
         if weight.requires_grad != (name in trained):
@@ -81,6 +85,26 @@ def restore(state: State, tensors: Mapping[str, Tensor], plain: Mapping[str, Any
     state.parts.count, state.skipped = plain["parts"], plain["skipped"]
     state.rewind(plain["elapsed"])
     return Mark.of(plain["mark"], _below(tensors, "mark."), state.chosen.device)
+
+
+def _like(state: State) -> Like:
+    """What each tensor is read into, where each process holds a part of those of the model."""
+    groups = state.optimizer.param_groups
+    numbered = [weight for group in groups for weight in group["params"]]
+    known: dict[str, Tensor] = {}
+    for name, value in state.model.state_dict().items():
+        known |= {f"{place}.{name}": value for place in ("model", "average", "mark.kept")}
+
+    def made(name: str, size: torch.Size, kind: torch.dtype) -> Tensor:
+        if name.startswith("optimizer."):
+            held: Tensor | None = numbered[int(name.split(".")[1])]
+        else:
+            held = known.get(name)
+        if held is not None and sharded(held) and held.shape == size:
+            return torch.zeros_like(held, dtype=kind)
+        return torch.empty(size, dtype=kind)
+
+    return made
 
 
 def _modules(state: State) -> dict[str, nn.Module]:

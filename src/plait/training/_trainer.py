@@ -229,7 +229,11 @@ class Trainer:
         asked, due = map(int, world.most(mine, device))
         if not (asked or due):
             return
-        place = None if world.rank else shelf.write(mark.steps, *snapshot(state, mark))
+        place = None
+        if state.given is not None:  # each process holds a part
+            place = shelf.write(mark.steps, *snapshot(state, mark), world)
+        elif not world.rank:
+            place = shelf.write(mark.steps, *snapshot(state, mark))
         world.told(0.0, device)  # nobody goes on before it is written
         if asked:
             raise Stopped(asked, mark.steps, place)

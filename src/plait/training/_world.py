@@ -1,7 +1,7 @@
 """Several processes that train one model, each on a share of the rows of every step."""
 
 import os
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -39,6 +39,11 @@ class World:
             return cls(dist.get_rank(), dist.get_world_size())
         return cls()
 
+    @property
+    def home(self) -> str:
+        """Where numbers travel from."""
+        return "cuda" if self.size > 1 and dist.get_backend() == "nccl" else "cpu"
+
     def sums(self, numbers: Sequence[float], device: torch.device | str) -> list[float]:
         """The sum over all processes of each of some numbers."""
         return self._reduced(numbers, device, dist.ReduceOp.SUM) if self.size > 1 else list(numbers)
@@ -62,6 +67,35 @@ class World:
         moved = tensor.to(device)
         dist.all_reduce(moved)
         return moved.cpu()
+
+    def together(
+        self,
+        work: Callable[[], object],
+        fails: tuple[type[Exception], ...],
+        *,
+        alone: bool = False,
+    ) -> None:
+        """Do some work that may fail; where it does in one process, it does in all.
+
+        Args:
+            work: What to do.
+            fails: How it may fail.
+            alone: Whether the first process does it for all.
+
+        Raises:
+            OSError: If it failed in another process; else what it failed with in this one.
+        """
+        why: Exception | None = None
+        try:
+            if not (alone and self.rank):
+                work()
+        except fails as error:
+            why = error
+        (failed,) = self.most([float(why is not None)], self.home)
+        if why is not None:
+            raise why
+        if failed:
+            raise OSError("it failed in another process")
 
     def length(self, norm: Tensor) -> Tensor:
         """The norm of what processes hold in parts, from that of the part here."""
