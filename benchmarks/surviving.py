@@ -74,7 +74,7 @@ def main() -> None:
         shelf = Checkpoints(Path(folder) / "run" / "checkpoints", {})
 
         def write(turn: int) -> None:
-            shelf.write(turn, *snapshot(state, Mark(steps=turn, kept=state.averages())))
+            shelf.write(turn, *snapshot(state, Mark(steps=turn, kept=state.averaged.copies())))
 
         def read(_: int) -> None:
             found = shelf.newest()

@@ -190,7 +190,7 @@ def test_a_step_that_is_not_finite_leaves_no_trace_where_it_is_to_be_left_out(ki
     made = state(kit, non_finite="skip")
     assert made.step(kit.schema, kit.pack[ROWS], 1) is not None
     before, weights = noted(made.balancer), deepcopy(made.model.state_dict())
-    averages = deepcopy(made.averages())
+    averages = deepcopy(made.averaged.copies())
 
     def broken(*given: object, **options: object) -> None:
         made.balancer.held.fill_(torch.nan)  # a rule may note what is not finite
@@ -203,7 +203,7 @@ def test_a_step_that_is_not_finite_leaves_no_trace_where_it_is_to_be_left_out(ki
     for name, value in noted(made.balancer).items():
         assert torch.equal(value, before[name])
     assert all(torch.equal(value, weights[name]) for name, value in made.model.state_dict().items())
-    assert all(torch.equal(value, averages[name]) for name, value in made.averages().items())
+    assert all(torch.equal(value, averages[name]) for name, value in made.averaged.copies().items())
     assert made.step(kit.schema, kit.pack[ROWS], 3) is not None
     assert made.skipped == 0
 

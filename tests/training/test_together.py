@@ -22,7 +22,7 @@ CASES = (
     "plain/UPGrad", "plain fsdp/UPGrad", "plain fsdp/IMTLG", "plain/FAMO", "plain fsdp/FAMO",
     "parts/FAMO", "parts fsdp/FAMO", "parts/UPGrad", "parts/GradDrop", "plain fsdp/Uncertainty",
 )  # fmt: skip
-OTHERS = ("stop", "stop fsdp", "auto", "auto fsdp")
+OTHERS = ("stop", "stop fsdp", "auto", "auto fsdp", "norm", "norm fsdp")
 
 pytestmark = pytest.mark.skipif(not dist.is_available(), reason="this PyTorch has no processes")
 
@@ -80,6 +80,12 @@ def test_all_end_where_one_has_a_loss_that_is_not_finite(two, case):
 
 @pytest.mark.parametrize("case", ["auto", "auto fsdp"])
 def test_one_process_measures_the_batch_for_all(two, case):
+    assert two[0][case] == two[1][case]
+
+
+@pytest.mark.parametrize("case", ["norm", "norm fsdp"])
+def test_a_norm_over_the_batch_does_not_drift_apart(two, case):
+    assert two[0][case]["buffers"] == two[1][case]["buffers"]
     assert two[0][case] == two[1][case]
 
 

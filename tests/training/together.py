@@ -25,6 +25,7 @@ CASES: dict[str, dict] = {
     "skip": {"non_finite": "skip"},
     "stop": {},
     "auto": {"batch_size": "auto"},
+    "norm": {},
 }
 CASES |= {f"{name} fsdp": {**case, "strategy": "fsdp"} for name, case in CASES.items()}
 
@@ -75,6 +76,8 @@ def trained(case: str) -> dict:
         for option in ("unknown", "hide", "dropout"):
             if isinstance(getattr(module, option, None), float):
                 setattr(module, option, 0.0)
+    if name.startswith("norm"):
+        model.heads[0] = nn.Sequential(nn.BatchNorm1d(8), model.heads[0])
     pack = schema.pack(table())
     if name.startswith(("skip", "stop")):
         pack.targets["y"].values[13] = torch.inf
@@ -88,6 +91,7 @@ def trained(case: str) -> dict:
         return {"error": str(error)}
     return {
         "weights": torch.cat([w.detach().flatten() for w in model.parameters()]).tolist(),
+        "buffers": [each.tolist() for each in model.buffers()],
         "losses": [[dict(each.losses), dict(each.scores), dict(each.weights), each.skipped]
                    for each in history.epochs],
         "begun": [each.begun for each in stops],

@@ -83,6 +83,15 @@ class Average(AveragedModel):
                 self.seen[place] = (buffer, buffer._version)
         self.n_averaged += 1
 
+    def changed(self) -> list[Tensor]:
+        """The buffers of the module that is followed which are not what they were a step ago."""
+        found = []
+        for (_, current, name), (known, version) in zip(self.places, self.seen, strict=True):
+            buffer = current.get_buffer(name)
+            if known is not buffer or version != buffer._version:
+                found.append(buffer)
+        return found
+
     def thaw(self) -> None:
         """Give weights that are no longer frozen memory of their own; call it before each step."""
         warm = [pair for pair in self.frozen if pair[1].requires_grad]
@@ -91,6 +100,15 @@ class Average(AveragedModel):
                 averaged.data = current.detach().clone()
             self.moving += warm
             self.frozen = [pair for pair in self.frozen if not pair[1].requires_grad]
+
+    def copies(self) -> dict[str, Tensor]:
+        """A copy of the averages, by name, but for weights that are not trained."""
+        # What was frozen on the way is an average of what it was: only what both share stays out.
+        shared = {id(weight) for weight, _ in self.frozen}
+        named = self.module.named_parameters(remove_duplicate=False)
+        still = {name for name, weight in named if id(weight) in shared}
+        held = self.module.state_dict()
+        return {name: value.detach().clone() for name, value in held.items() if name not in still}
 
     def _groups(self) -> list[tuple[list[Tensor], list[Tensor]]]:
         # Those that are sharded go apart: one call takes tensors of one kind.

@@ -36,7 +36,7 @@ def snapshot(state: State, mark: Mark) -> Snapshot:
             if name not in still:
                 tensors[f"{place}.{name}"] = value
     # What was frozen and is no longer is an average of its own; what still is has one memory.
-    tensors |= {f"average.{name}": value for name, value in state.averages().items()}
+    tensors |= {f"average.{name}": value for name, value in state.averaged.copies().items()}
     groups = state.optimizer.state_dict()
     for number, kept in groups["state"].items():
         tensors |= {f"optimizer.{number}.{name}": value for name, value in kept.items()}

@@ -104,6 +104,8 @@ class State:
             balancer.to(chosen.device)
         if modality:
             modality.to(chosen.device)
+        # They were built and pre-trained alike, but not always to the last bit.
+        world.share([*model.state_dict().values(), *balancer.state_dict().values()])
         averaged = Average(model, chosen.average or 0.0)
         if parts:
             shard(model, chosen.device)
@@ -200,6 +202,8 @@ class State:
             if told is None:  # the error is gone by now, and with it all that its frames held
                 self._free()
                 self.parts.double(len(batch), why)
+        if self.world.size > 1:  # a norm over the batch has seen other rows in each process
+            self.world.share(self.averaged.changed())
         self.averaged.update_parameters(self.model)
         self.skipped = 0
         return told
@@ -226,17 +230,6 @@ class State:
         found = self.averaged.module.named_parameters()
         weights = {name: weight for name, weight in found if name not in still}
         refuse_weights(weights, self.world, self.chosen.device)
-
-    def averages(self) -> dict[str, Tensor]:
-        """A copy of the averaged weights, but for those that are not trained."""
-        # What was frozen on the way is an average of what it was: only what both share stays out.
-        shared = {id(weight) for weight, _ in self.averaged.frozen}
-        named = self.averaged.module.named_parameters(remove_duplicate=False)
-        kept, still = (
-            self.averaged.module.state_dict(),
-            {name for name, weight in named if id(weight) in shared},
-        )
-        return {name: value.detach().clone() for name, value in kept.items() if name not in still}
 
     def end(self, kept: Mapping[str, Tensor]) -> None:
         """Leave weights in the model that was given, on the processor, whole."""

@@ -143,7 +143,7 @@ class Trainer:
                 skipped=mark.part.skipped,
             )
             if better:
-                mark.best, mark.kept = mark.epoch + 1, state.averages()
+                mark.best, mark.kept = mark.epoch + 1, state.averaged.copies()
             mark.end_epoch(record, state.balancer.last)
             # Every callback is told, whatever the one before it has answered.
             asked = [callback.on_epoch(record) for callback in self.callbacks]

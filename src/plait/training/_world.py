@@ -1,7 +1,7 @@
 """Several processes that train one model, each on a share of the rows of every step."""
 
 import os
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -59,6 +59,12 @@ class World:
         table = torch.tensor([number], dtype=torch.float64, device=device)
         dist.broadcast(table, 0)
         return table.item()
+
+    def share(self, tensors: Iterable[Tensor]) -> None:
+        """Let tensors be those of the first process, in all."""
+        if self.size > 1:
+            for tensor in tensors:
+                dist.broadcast(tensor, 0)
 
     def sum(self, tensor: Tensor, device: torch.device | str) -> Tensor:
         """The sum over all processes of a tensor, on the processor."""
