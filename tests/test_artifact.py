@@ -75,6 +75,11 @@ def test_a_folder_holds_these_files_and_nothing_else(whole):
     assert [path.name for path in whole.parent.iterdir()] == ["model"]
 
 
+def test_who_may_read_one_file_may_read_all(whole):
+    modes = {part.stat().st_mode for part in whole.iterdir()}
+    assert len(modes) == 1, "safetensors writes files that nobody else may read"
+
+
 def test_a_model_answers_the_same_after_the_way_through_a_file(learner, model):
     again = load(model)
     assert again.predict(TABLE) == learner.predict(TABLE)

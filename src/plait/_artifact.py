@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ._durable import apart, digest, sealed, sync
+from ._durable import alike, apart, digest, sealed, sync
 from ._errors import ArtifactError, ConfigError, PlaceError
 from .data._safe import MOST_TENSORS, check_header, check_plain, read_mapping
 from .schema import Schema
@@ -65,6 +65,7 @@ def save(
         _write(draft / "schema.json", json.dumps(schema.to_dict(), indent=1, ensure_ascii=False))
         _write(draft / "config.json", json.dumps(config, indent=1, ensure_ascii=False))
         _write(draft / "log.jsonl", "".join(json.dumps(line) + "\n" for line in log))
+        alike(draft / "weights.safetensors", draft / "config.json")
         files = {part: digest(draft / part) for part in PARTS}
         manifest = {"format": FORMAT, "sha256": files, "versions": _versions()}
         _write(draft / "manifest.json", sealed(manifest))

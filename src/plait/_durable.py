@@ -27,6 +27,15 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
+def alike(path: Path, other: Path) -> None:
+    """Let a file be read by whoever may read another.
+
+    safetensors writes files that nobody else may read (0.8), and a model is often served by another
+    user than the one who trained it.
+    """
+    path.chmod(other.stat().st_mode & 0o777)
+
+
 def sealed(manifest: Mapping[str, Any]) -> str:
     """The text of a manifest, which vouches for other files; its last line vouches for itself."""
     body = {name: value for name, value in manifest.items() if name != "seal"}

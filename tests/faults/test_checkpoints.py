@@ -58,6 +58,10 @@ def test_what_was_written_is_found(tmp_path):
     }
 
 
+def test_who_may_read_one_file_may_read_all(tmp_path):
+    assert len({each.stat().st_mode for each in files(written(tmp_path).found[-1])}) == 1
+
+
 def test_only_so_many_are_kept_and_the_newest_among_them(tmp_path):
     made = shelf(tmp_path)
     for step in (10, 20, 30, 40):

@@ -14,7 +14,7 @@ from typing import Any
 from safetensors import SafetensorError
 from torch import Tensor
 
-from plait._durable import digest, sealed, sync
+from plait._durable import alike, digest, sealed, sync
 from plait._errors import ArtifactError, ConfigError, PlaceError, PlaitWarning
 
 from ._signals import Signals
@@ -139,6 +139,8 @@ class Checkpoints:
         """Write what is no tensor, bring all to the disk, and let it appear."""
         text = json.dumps({**plain, "extra": self.extra}, allow_nan=False)
         (draft / STATE).write_text(text, encoding="utf-8")
+        for name in files:
+            alike(draft / name, draft / STATE)
         files = {**files, STATE: digest(draft / STATE)}
         manifest = {"format": FORMAT, "identity": dict(self.identity), "sha256": files}
         (draft / MANIFEST).write_text(sealed(manifest), encoding="utf-8")
