@@ -1,4 +1,4 @@
-"""One of two processes that train together: ``ranks.py OUT CHECKPOINTS [RANK:ATTEMPT ...]``.
+"""One of two processes: ``ranks.py STRATEGY OUT CHECKPOINTS [RANK:ATTEMPT ...]``.
 
 Named processes kill themselves in the named attempts, after seven steps.
 """
@@ -46,8 +46,9 @@ class Die(Callback):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    out, place, *wanted = sys.argv[1:]
-    loop = plait.Training(epochs=4, batch_size=32, checkpoint_every=2, device="cpu", guard="off")
+    strategy, out, place, *wanted = sys.argv[1:]
+    loop = plait.Training(epochs=4, batch_size=32, checkpoint_every=2, device="cpu", guard="off",
+                          strategy=strategy)  # fmt: skip
     made = plait.Learner(["price", "sold"], width=16, cache=False, balancing="FAMO", training=loop)
     made.fit(table(), checkpoints=place, callbacks=[Die(Path(out), wanted)])
     Path(f"{out}.{os.environ['RANK']}").write_text(told(made))

@@ -11,13 +11,16 @@ import torch.distributed as dist
 pytestmark = pytest.mark.skipif(not dist.is_available(), reason="this PyTorch has no processes")
 
 
-def launched(folder: Path, *wanted: str, restarts: int = 0) -> tuple[int, list[str], str]:
+def launched(
+    folder: Path, *wanted: str, restarts: int = 0, strategy: str = "ddp"
+) -> tuple[int, list[str], str]:
     folder.mkdir()
     script = Path(__file__).with_name("ranks.py")
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node",
                 "2", "--max-restarts", str(restarts), "--monitor-interval", "0.2"]  # fmt: skip
     done = subprocess.run(
-        [*launcher, str(script), str(folder / "out"), str(folder / "run" / "checkpoints"), *wanted],
+        [*launcher, str(script), strategy, str(folder / "out"),
+         str(folder / "run" / "checkpoints"), *wanted],
         capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     told = [each.read_text() for each in sorted(folder.glob("out.[01]"))]
@@ -38,12 +41,12 @@ def test_killed_processes_go_on(tmp_path):
     assert resumed == ["resumed 6"] * 2
 
 
-def killed_and_whole(folder: Path, kills: int) -> list[float]:
+def killed_and_whole(folder: Path, kills: int, strategy: str = "ddp") -> list[float]:
     """Kill one process in each attempt; the seconds from a kill to the next first step."""
-    code, whole, err = launched(folder / "whole")
+    code, whole, err = launched(folder / "whole", strategy=strategy)
     assert code == 0, err
     wanted = [f"{(attempt + 1) % 2}:{attempt}" for attempt in range(kills)]
-    code, found, err = launched(folder / "killed", *wanted, restarts=kills)
+    code, found, err = launched(folder / "killed", *wanted, restarts=kills, strategy=strategy)
     assert code == 0, err
     assert found == whole
     assert found[0] == found[1]
@@ -60,6 +63,11 @@ def test_20_killed_processes_leave_no_trace(tmp_path):
     for turn in range(10):
         (tmp_path / str(turn)).mkdir()
         print("seconds to the next step:", killed_and_whole(tmp_path / str(turn), 2))
+
+
+@pytest.mark.slow
+def test_killed_processes_that_hold_parts_leave_no_trace(tmp_path):
+    print("seconds to the next step, sharded:", killed_and_whole(tmp_path, 2, "fsdp"))
 
 
 @pytest.mark.slow
