@@ -216,10 +216,17 @@ def test_compiles_in_one_piece():
     compiled(UPGrad, 4, "eager")
 
 
+@pytest.fixture(scope="module")
+def compiler_folder(tmp_path_factory):
+    """What an older form of an operation was compiled to is kept, and does not fit another."""
+    return str(tmp_path_factory.mktemp("compiler"))
+
+
 @pytest.mark.slow
 # Of torch's own code, which its compiler calls.
 @pytest.mark.filterwarnings("ignore:.*_prims_common.check:FutureWarning")
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 @every
-def test_all_compile_in_one_piece(kind):
+def test_all_compile_in_one_piece(kind, compiler_folder, monkeypatch):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", compiler_folder)
     compiled(kind, 4, "inductor")

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from statistics import median
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,16 @@ MOST = 1.5
 
 @pytest.mark.slow
 def test_ten_times_the_table_takes_no_more_memory():
-    words = [sys.executable, "-m", "benchmarks.run", "bigger", "--repeats", "1", "--part", "memory"]
+    # How much is taken ahead depends on what else the machine does: 70 to 106 MB were seen.
+    words = [sys.executable, "-m", "benchmarks.run", "bigger", "--repeats", "3", "--part", "memory"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     growth = {
-        line["contestant"]: line["value"] for line in lines if line["metric"] == "growth_all_mb"
+        kind: median(
+            line["value"]
+            for line in lines
+            if line["metric"] == "growth_all_mb" and line["contestant"] == kind
+        )
+        for kind in ("plait", "plait_small")
     }
     assert growth["plait"] <= MOST * growth["plait_small"], growth

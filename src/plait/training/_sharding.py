@@ -34,7 +34,7 @@ def full(tensor: Tensor) -> Tensor:
     return held.full_tensor() if sharded(tensor) else tensor
 
 
-def shard(model: nn.Module, device: str) -> None:
+def shard(model: nn.Module, device: str, *, often: bool = False) -> None:
     """Let each process hold an equal part of every weight, in place.
 
     What is small is gathered together, for each step. A block of a pretrained encoder that has a
@@ -43,6 +43,8 @@ def shard(model: nn.Module, device: str) -> None:
     Args:
         model: On its device, the same in all processes.
         device: Which it is.
+        often: Whether a step goes backward several times. What is gathered together is then kept
+            from one time to the next, until :func:`resharded`.
 
     Raises:
         ConfigError: If this PyTorch has no FSDP2.
@@ -66,7 +68,15 @@ def shard(model: nn.Module, device: str) -> None:
             if type(block).forward is not nn.Module.forward and _size(block) >= LARGE:
                 fully_shard(block, mesh=mesh, ignored_params=alone)
     model.register_forward_hook(_apart)
-    fully_shard(model, mesh=mesh, ignored_params=alone)
+    held: Any = fully_shard(model, mesh=mesh, ignored_params=alone)
+    held.set_reshard_after_backward(not often, recurse=False)
+
+
+def resharded(model: nn.Module) -> None:
+    """Let go of what was gathered; a model that is not sharded is left as it is."""
+    held: Any = model
+    if hasattr(type(model), "reshard"):
+        held.reshard()
 
 
 @contextmanager

@@ -108,7 +108,7 @@ class State:
         world.share([*model.state_dict().values(), *balancer.state_dict().values()])
         averaged = Average(model, chosen.average or 0.0)
         if parts:
-            shard(model, chosen.device)
+            shard(model, chosen.device, often=balancer.needs != "losses")
             shard(averaged.module, chosen.device)
             averaged.follow(model)
         groups = parameter_groups([model, balancer], chosen.weight_decay)

@@ -15,6 +15,7 @@ from plait.schema import Schema
 from ._checked import checked_step
 from ._cut import counts_of, cut
 from ._non_finite import Told, refuse_non_finite
+from ._sharding import resharded
 from ._shares import Shares
 from ._spare import Spare
 from ._view_losses import counts_of as shown_counts, encoders_of, view_losses
@@ -143,6 +144,7 @@ def train_step(
             # A balancer may break on what is not finite: the cause is then told in its place.
             refuse_non_finite(schema, told)
             raise
+    resharded(model)
     own = set(map(id, balancer.parameters()))
     mine = [w for group in optimizer.param_groups for w in group["params"] if id(w) not in own]
     world.average([*mine, *balancer.parameters()])
