@@ -3,8 +3,8 @@
 import json
 import subprocess
 import sys
-from statistics import median
 from pathlib import Path
+from statistics import median
 
 import pytest
 
