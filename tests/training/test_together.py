@@ -18,11 +18,13 @@ from .together import trained
 alone = cache(trained)
 
 CASES = (
-    "plain", "plain fsdp", "parts", "parts fsdp", "few", "few fsdp", "skip", "skip fsdp",
+    "plain", "plain fsdp", "clip", "clip fsdp", "parts", "parts fsdp", "few", "few fsdp",
+    "skip", "skip fsdp",
     "plain/UPGrad", "plain fsdp/UPGrad", "plain fsdp/IMTLG", "plain/FAMO", "plain fsdp/FAMO",
     "parts/FAMO", "parts fsdp/FAMO", "parts/UPGrad", "parts/GradDrop", "plain fsdp/Uncertainty",
 )  # fmt: skip
-OTHERS = ("stop", "stop fsdp", "auto", "auto fsdp", "norm", "norm fsdp")
+REFUSED = ("parts fsdp/UPGrad", "plain fsdp/GradDrop")
+OTHERS = (*REFUSED, "stop", "stop fsdp", "auto", "auto fsdp", "norm", "norm fsdp")
 
 pytestmark = pytest.mark.skipif(not dist.is_available(), reason="this PyTorch has no processes")
 
@@ -76,6 +78,14 @@ def test_all_end_where_one_has_a_loss_that_is_not_finite(two, case):
     told = sorted(each[case]["error"] for each in two)
     assert told[1].startswith("A loss is not finite: task 'y', 1 rows of the training table: [13].")
     assert told[0].startswith("A loss is not finite, for rows of another process")
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_does_not_go_with_sharded_weights_is_refused_in_all(two, case):
+    assert two[0][case] == two[1][case]
+    told = two[0][case]["error"]
+    assert told.startswith("2 processes train together, which goes with all choices but ")
+    assert f'{case.split("/")[1]} with `strategy="fsdp"`' in told
 
 
 @pytest.mark.parametrize("case", ["auto", "auto fsdp"])

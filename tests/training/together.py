@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 import plait
-from plait import NonFiniteError, Stopped
+from plait import ConfigError, NonFiniteError, Stopped
 from plait.training import Callback, Checkpoints, Epoch, Training
 from plait.training._world import joined
 
@@ -20,6 +20,7 @@ SOME = {"epochs": 2, "batch_size": 12, "guard": "off", "device": "cpu", "input_d
 CASES: dict[str, dict] = {
     "plain": {},
     "bfloat": {"precision": "bfloat16"},
+    "clip": {"clip": 0.05},
     "parts": {"accumulate": 3},
     "few": {"batch_size": 3, "accumulate": 3},
     "skip": {"non_finite": "skip"},
@@ -40,6 +41,17 @@ def table() -> dict:
         "y": [float(n % 13) if n % 2 else None for n in rows],
         "z": [n % 3 == 0 if n % 5 else None for n in rows],
     }
+
+
+class Scaled(nn.Module):
+    """A head times a number that is learned, which no process can hold a part of."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head, self.factor = head, nn.Parameter(torch.tensor(1.0))
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return self.factor * self.head(features)
 
 
 class Stop(Callback):
@@ -76,6 +88,8 @@ def trained(case: str) -> dict:
         for option in ("unknown", "hide", "dropout"):
             if isinstance(getattr(module, option, None), float):
                 setattr(module, option, 0.0)
+    if name.startswith("clip"):
+        model.heads[0] = Scaled(model.heads[0])
     if name.startswith("norm"):
         model.heads[0] = nn.Sequential(nn.BatchNorm1d(8), model.heads[0])
     pack = schema.pack(table())
@@ -87,7 +101,7 @@ def trained(case: str) -> dict:
     trainer = plait.Trainer(schema, settings, seed=3, callbacks=stops, checkpoints=shelf)
     try:
         history = trainer.fit(model.double(), pack, pack.select(torch.arange(7)), rule)
-    except (NonFiniteError, Stopped) as error:
+    except (ConfigError, NonFiniteError, Stopped) as error:
         return {"error": str(error)}
     return {
         "weights": torch.cat([w.detach().flatten() for w in model.parameters()]).tolist(),

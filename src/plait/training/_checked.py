@@ -53,10 +53,7 @@ def checked_step(
     if not total:
         optimizer.step()
         return {}, {}
-    grads = [each.grad for each in parameters if each.grad is not None]
-    norm = get_total_norm([local(grad) for grad in grads])
-    if grads and sharded(grads[0]):
-        norm = shares.world.length(norm)
+    norm = _norm([each.grad for each in parameters if each.grad is not None], shares)
     own = get_total_norm(
         [each.grad for each in balancer.parameters() if each.grad is not None], math.inf
     )
@@ -94,9 +91,19 @@ def checked_step(
     return means, dict(zip(weights, given, strict=True))
 
 
+def _norm(grads: Sequence[Tensor], shares: Shares) -> Tensor:
+    """The norm of a gradient, some of which may be in parts, and some in all processes."""
+    parts = [local(grad) for grad in grads if sharded(grad)]
+    if not parts:
+        return get_total_norm(grads)
+    norm = shares.world.length(get_total_norm(parts))
+    rest = get_total_norm([grad for grad in grads if not sharded(grad)])
+    return (norm.square() + rest.to(norm).square()).sqrt()
+
+
 def _clip(parameters: Sequence[Tensor], clip: float, norm: Tensor) -> None:
     grads = [each.grad for each in parameters if each.grad is not None]
-    if not sharded(grads[0]):
+    if not any(map(sharded, grads)):
         clip_grads_with_norm_(parameters, clip, norm)
         return
     factor = (clip / (norm + 1e-6)).clamp(max=1.0)

@@ -91,10 +91,15 @@ class State:
         """
         start, world = time.monotonic(), World.here()
         parts = world.size > 1 and chosen.strategy == "fsdp"
+        compares, name = balancer.needs != "losses", type(balancer).__name__
         world.refuse(
             {
                 "`modality_balancing`": modality is not None,
-                '`training.compile` with `strategy="fsdp"`': parts and chosen.compile,
+                '`compile` with `strategy="fsdp"`': parts and chosen.compile,
+                f'{name} with `strategy="fsdp"`': parts and balancer.needs == "jacobian",
+                f'`accumulate` and {name} with `strategy="fsdp"`': (
+                    parts and compares and chosen.accumulate > 1
+                ),
             }
         )
         usable(chosen.device)
@@ -125,7 +130,7 @@ class State:
             modality,
             world=world,
             spare=spare,
-            over=[named[name] for name in shared] if parts else None,
+            over=[named[name] for name in shared] or None if parts else None,
             given=given if parts else None,
         )
 
