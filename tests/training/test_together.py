@@ -19,7 +19,7 @@ alone = cache(trained)
 
 CASES = (
     "plain", "plain fsdp", "clip", "clip fsdp", "parts", "parts fsdp", "few", "few fsdp",
-    "skip", "skip fsdp",
+    "skip", "skip fsdp", "blocks fsdp", "blocks fsdp/UPGrad",
     "plain/UPGrad", "plain fsdp/UPGrad", "plain fsdp/IMTLG", "plain/FAMO", "plain fsdp/FAMO",
     "parts/FAMO", "parts fsdp/FAMO", "parts/UPGrad", "parts/GradDrop", "plain fsdp/Uncertainty",
 )  # fmt: skip

@@ -13,7 +13,7 @@ from torch import nn
 
 import plait
 from plait import ConfigError, NonFiniteError, Stopped
-from plait.training import Callback, Checkpoints, Epoch, Training
+from plait.training import Callback, Checkpoints, Epoch, Training, _sharding
 from plait.training._world import joined
 
 SOME = {"epochs": 2, "batch_size": 12, "guard": "off", "device": "cpu", "input_dropout": 0.0}
@@ -27,6 +27,7 @@ CASES: dict[str, dict] = {
     "stop": {},
     "auto": {"batch_size": "auto"},
     "norm": {},
+    "blocks": {},
 }
 CASES |= {f"{name} fsdp": {**case, "strategy": "fsdp"} for name, case in CASES.items()}
 
@@ -88,6 +89,7 @@ def trained(case: str) -> dict:
         for option in ("unknown", "hide", "dropout"):
             if isinstance(getattr(module, option, None), float):
                 setattr(module, option, 0.0)
+    _sharding.LARGE = 50 if name.startswith("blocks") else 1_000_000
     if name.startswith("clip"):
         model.heads[0] = Scaled(model.heads[0])
     if name.startswith("norm"):

@@ -61,7 +61,7 @@ def shard(model: nn.Module, device: str, *, often: bool = False) -> None:
     mesh = init_device_mesh(kind, (torch.distributed.get_world_size(),))
     # A single number cannot be cut: all processes have it.
     alone = {weight for weight in model.parameters() if not weight.ndim}
-    for module in model.modules():
+    for module in reversed(list(model.modules())):  # what is inside of others comes first
         blocks = list(module) if isinstance(module, nn.ModuleList) else []
         for block in blocks:
             # One that is called by anything but its name would not be gathered.
@@ -75,7 +75,7 @@ def shard(model: nn.Module, device: str, *, often: bool = False) -> None:
 def resharded(model: nn.Module) -> None:
     """Let go of what was gathered; a model that is not sharded is left as it is."""
     held: Any = model
-    if hasattr(type(model), "reshard"):
+    if isinstance(model, _kinds()):
         held.reshard()
 
 
@@ -85,7 +85,7 @@ def whole(model: nn.Module) -> Generator[None]:
 
     All processes have to enter together. A model that is not sharded is left as it is.
     """
-    parts: list[Any] = [each for each in model.modules() if hasattr(type(each), "unshard")]
+    parts = _gathered(model)
     for part in parts:
         part.set_reshard_after_forward(False, recurse=False)
         part.unshard()
@@ -95,6 +95,18 @@ def whole(model: nn.Module) -> Generator[None]:
         for part in parts:
             part.reshard()
             part.set_reshard_after_forward(part is not model, recurse=False)
+
+
+def _gathered(model: nn.Module) -> list[Any]:
+    """The parts of a model that are gathered by themselves, itself included."""
+    kinds = _kinds()
+    return [each for each in model.modules() if isinstance(each, kinds)] if kinds else []
+
+
+def _kinds() -> tuple[type, ...]:
+    # Until it is imported, nothing is sharded; and it is slow to import.
+    fsdp = sys.modules.get("torch.distributed.fsdp")
+    return () if fsdp is None else (fsdp.FSDPModule,)
 
 
 def _apart(module: nn.Module, inputs: Any, outputs: Any) -> Any:
