@@ -1,3 +1,4 @@
 """Files that are run, and not collected."""
 
-collect_ignore = ["kills.py", "ranks.py"]  # processes of test_kill.py and test_ranks.py
+# Processes of test_kill.py, test_memory.py and test_ranks.py.
+collect_ignore = ["kills.py", "limited.py", "ranks.py"]
