@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import shutil
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -23,6 +24,7 @@ BLOCK = 8_192
 COPIED = 1 << 22
 
 Write = Callable[["pa.Table"], object]
+Kind = Callable[[Path], AbstractContextManager[Write]]
 
 
 @contextmanager
@@ -44,35 +46,70 @@ def writer(target: Path, crew: Crew | None = None) -> Generator[Write]:
 
     ending, crew = target.suffix.lower(), crew or Crew()
     kind = {".csv": _csv, ".parquet": _parquet, ".jsonl": _json_lines}.get(ending, _arrow)
-    mark = crew.mark()
+    made = _made(target, kind, crew) if crew.first else _piece_of(target, kind, crew)
+    theirs: list[BaseException] = []
     try:
-        if crew.first:
-            with draft(target, mark) as file:
-                with kind(file) as write:
-                    yield write
-                    if ending not in TEXT:
-                        for place, size in _pieces(target, mark, crew):
-                            for table in _tables(place, size):
-                                write(table)
-                if ending in TEXT:
-                    with file.open("ab") as whole:
-                        for place, _ in _pieces(target, mark, crew):
-                            with place.open("rb") as rows:
-                                shutil.copyfileobj(rows, whole, COPIED)
-        else:
-            with offered(target, mark, crew.rank) as file:
-                # Text is put together as it is; in other formats the foot knows where rows are.
-                kind = {".csv": _csv_without_names, ".jsonl": _json_lines}.get(ending, _stream)
-                sizes: list[int] = []
-                with kind(file) as write:
-                    yield lambda table: (sizes.append(table.num_rows), write(table))
-                crew.say(f"written-{crew.rank}", str(max(sizes, default=0)))
-                crew.end()
+        with made as write:
+            try:
+                yield _guarded(write, target)
+            except BaseException as error:
+                theirs.append(error)  # of those who ask for the rows, not of this file
+                raise
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
         raise UserError(
             f"The answers cannot be written as {ending}: {error}. Choose another format, or keep "
             "fewer columns."
         ) from error
+    except OSError as error:
+        if error in theirs:
+            raise
+        raise _no_room(target, error) from error
+
+
+def _guarded(write: Write, target: Path) -> Write:
+    def guarded(table: "pa.Table") -> None:
+        try:
+            write(table)
+        except OSError as error:
+            raise _no_room(target, error) from error
+
+    return guarded
+
+
+def _no_room(target: Path, error: OSError) -> UserError:
+    why = os.strerror(error.errno) if error.errno else str(error).rstrip(".")
+    return UserError(
+        f"The answers could not be written to {str(target)!r}: {why}. Nothing "
+        "is left of them. Choose a place that is writable and has room."
+    )
+
+
+@contextmanager
+def _made(target: Path, kind: Kind, crew: Crew) -> Generator[Write]:
+    mark, text = crew.mark(), target.suffix.lower() in TEXT
+    with draft(target, mark) as file:
+        with kind(file) as write:
+            yield write
+            for place, size in () if text else _pieces(target, mark, crew):
+                for table in _tables(place, size):
+                    write(table)
+        if text and crew.size > 1:
+            with file.open("ab") as whole:
+                for place, _ in _pieces(target, mark, crew):
+                    with place.open("rb") as rows:
+                        shutil.copyfileobj(rows, whole, COPIED)
+
+
+@contextmanager
+def _piece_of(target: Path, kind: Kind, crew: Crew) -> Generator[Write]:
+    # Text is put together as it is; in other formats the foot knows where rows are.
+    kind = {_csv: _csv_without_names, _json_lines: _json_lines}.get(kind, _stream)
+    sizes: list[int] = []
+    with offered(target, crew.mark(), crew.rank) as file:
+        with kind(file) as write:
+            yield lambda table: (sizes.append(table.num_rows), write(table))
+        crew.say(f"written-{crew.rank}", str(max(sizes, default=0)))
+        crew.end()
 
 
 def _pieces(target: Path, mark: str, crew: Crew) -> Iterator[tuple[Path, int]]:
