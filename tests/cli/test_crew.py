@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -132,6 +133,31 @@ def test_one_that_gives_no_sign_of_life_ends_the_others(monkeypatch):
     with silent, crew() as found:
         found.gathered(None)
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.slow
+def test_without_a_launcher_a_killed_process_ends_the_other_within_a_minute(folder):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    home = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
+    words = ["predict", "run", "rows.csv", "-o", "alone/killed.csv"]
+    script = str(Path(__file__).with_name("crew_rank.py"))
+    first, second = (
+        subprocess.Popen(
+            [sys.executable, script, str(folder), json.dumps([words])],
+            env={**os.environ, **home, "RANK": rank, "OMP_NUM_THREADS": "1"},
+        )
+        for rank in "01"
+    )
+    assert second.wait(60) == -signal.SIGKILL
+    began = time.monotonic()
+    assert first.wait(120) == 0, "the script only writes down what the command has said"
+    assert time.monotonic() - began < 60
+    ((code, _, err),) = json.loads((folder / "told.0").read_text())
+    assert code == 2
+    assert "Process 1 has given no sign of life for 45 s" in err
+    assert list((folder / "alone").iterdir()) == []
 
 
 def test_a_process_that_works_for_long_is_waited_for(monkeypatch):
