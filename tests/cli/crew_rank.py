@@ -1,6 +1,7 @@
-"""One of several processes that run commands together: ``torchrun crew_rank.py FOLDER COMMANDS``.
+"""One of two processes that run commands: ``torchrun crew_rank.py FOLDER COMMANDS VICTIM``.
 
-In the last command the second process is killed as soon as it has written its piece.
+In the last command one of them is killed as soon as the second has written its piece: the one that
+is said.
 """
 
 import contextlib
@@ -33,10 +34,13 @@ def in_parts(change: Callable[[object, str, int], object]) -> None:
     change(_answer, "IN_MEMORY", 0)
 
 
-def dies(crew: _crew.Crew, key: str, value: str = "") -> None:
-    if key == "written-1":
-        os.kill(os.getpid(), signal.SIGKILL)
-    crew.store.set(key, value)
+def deadly(plain: Callable) -> Callable:
+    def called(crew: _crew.Crew, key: str, *value: str) -> object:
+        if key == "written-1" and crew.rank == int(sys.argv[3]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return plain(crew, key, *value)
+
+    return called
 
 
 if __name__ == "__main__":
@@ -47,6 +51,7 @@ if __name__ == "__main__":
     os.chdir(sys.argv[1])
     for number, words in enumerate(commands, 1):
         if number == len(commands):
-            _crew.Crew.say = dies
+            _crew.Crew.say = deadly(_crew.Crew.say)
+            _crew.Crew.hear = deadly(_crew.Crew.hear)
         told.append(said(words))
         Path(f"told.{os.environ['RANK']}").write_text(json.dumps(told))

@@ -8,14 +8,17 @@ import signal
 import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
+
+from plait._errors import ConfigError
 
 BEAT = 2.0
 """Seconds between two signs of life of a process."""
 PATIENCE = 45.0
 """Seconds without a sign of life after which a process is taken for lost."""
 LOOK = 0.05
+GONE = "The process that others meet in is gone: look for its message, and start again."
 
 
 class Crew:
@@ -46,19 +49,32 @@ class Crew:
         return self.rank == 0
 
     def say(self, key: str, value: str = "") -> None:
-        """Let all processes know of something."""
-        self.store.set(key, value)
+        """Let all processes know of something.
+
+        Raises:
+            ConfigError: If the process that they meet in is gone.
+        """
+        with _met():
+            self.store.set(key, value)
 
     def hear(self, key: str) -> str:
-        """What a process says, as soon as it does."""
-        while not self.store.check([key]):
-            time.sleep(LOOK)
-        return self.store.get(key).decode()
+        """What a process says, as soon as it does.
+
+        Raises:
+            ConfigError: If the process that they meet in is gone.
+        """
+        with _met():
+            while not self.store.check([key]):
+                time.sleep(LOOK)
+            return self.store.get(key).decode()
 
     def mark(self) -> str:
         """Some letters that no other command has, the same in all processes."""
         mine = secrets.token_hex(4)
-        return mine if self.size == 1 else self.store.compare_set("mark", "", mine).decode()
+        if self.size == 1:
+            return mine
+        with _met():
+            return self.store.compare_set("mark", "", mine).decode()
 
     def gathered(self, value: Any) -> list[Any]:
         """What each process has found, in order, for the first of them; for the others nothing.
@@ -99,14 +115,16 @@ class Crew:
         if not self.first:
             self.hear("end")
             self.over.set()
-            self.store.add("gone", 1)
+            with suppress(RuntimeError):  # all is well, whoever is gone by now
+                self.store.add("gone", 1)
             return
         self.over.set()
         self.say("end")
         # The store may live in this process: it stays until all others have heard of the end.
         until = time.monotonic() + PATIENCE
-        while self.store.add("gone", 0) < self.size - 1 and time.monotonic() < until:
-            time.sleep(LOOK)
+        with suppress(RuntimeError):
+            while self.store.add("gone", 0) < self.size - 1 and time.monotonic() < until:
+                time.sleep(LOOK)
 
     def speaks(self, message: str, code: int) -> bool:
         """Whether this process is the one to tell why all of them end.
@@ -140,10 +158,7 @@ class Crew:
                 failed = self.store.check(["failed"])
                 beats = {peer: self.store.add(f"beat-{peer}", 0) for peer in peers}
             except RuntimeError:
-                return self._lose(
-                    "The process that others meet in is gone: look for its message, and start "
-                    "again."
-                )
+                return self._lose(GONE)
             if failed:
                 return self._lose("")
             now = time.monotonic()
@@ -163,3 +178,11 @@ class Crew:
         if not self.over.is_set():
             self.lost = why
             _thread.interrupt_main(signal.SIGTERM)
+
+
+@contextmanager
+def _met() -> Generator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        raise ConfigError(GONE) from error
