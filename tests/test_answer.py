@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 
-from plait import DataError, Learner, Training, _answer
+from plait import ConfigError, DataError, Learner, Training, _answer
 from plait._answer import answer
 from plait.data import Source
 
@@ -51,3 +51,21 @@ def test_the_model_is_left_in_its_mode(learner):
     assert learner.model.training
     learner.model.eval()
     assert learner.predict(TABLE) == wanted
+
+
+def test_shares_one_after_the_other_are_all_answers(learner, monkeypatch):
+    monkeypatch.setattr(_answer, "CHUNK", 7)
+    whole = pa.concat_tables(learner.stream(TABLE, keep="size"))
+    parts, rows, told = [], [], []
+    for rank in range(3):
+        parts += learner.stream(TABLE, keep="size", share=(rank, 3))
+        rows.append(learner.account.rows)
+        told.append(sum(met.count for met in learner.account.inputs["size"]))
+    assert pa.concat_tables(parts).equals(whole)
+    assert rows == [14, 14, 2]
+    assert told == [3, 2, 0]
+
+
+def test_there_is_no_third_share_of_two(learner):
+    with pytest.raises(ConfigError, match=r"`share` should be the number of a process"):
+        next(learner.stream(TABLE, share=(2, 2)))

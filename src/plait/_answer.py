@@ -45,6 +45,7 @@ def chunks(
     source: Source,
     columns: Sequence[str] | None = None,
     drop: Collection[str] = (),
+    share: tuple[int, int] = (0, 1),
 ) -> Iterator[tuple[dict[str, Tensor], Pack, Table]]:
     """Raw outputs, packed cells and the rows themselves, some at a time, in order.
 
@@ -56,6 +57,7 @@ def chunks(
         source: The rows.
         columns: Those that are read; left out, all.
         drop: Inputs that are taken as missing in every row.
+        share: The number of this process and how many there are, which divide the rows.
 
     Raises:
         ConfigError: If there is no input of a name to drop.
@@ -64,7 +66,7 @@ def chunks(
     gone = absent(schema, source, drop, model.view)
     if columns is not None:
         columns = [name for name in columns if name in source.names or name not in gone]
-    parts = source.parts(min(CHUNK, part_rows(source)), columns)
+    parts = source.parts(min(CHUNK, part_rows(source)), columns, share)
     # The labels of a table that is only to be answered are nobody's business here.
     inputs = [name for name in dict.fromkeys(schema.columns) if name not in gone]
 
@@ -80,8 +82,37 @@ def chunks(
         yield outputs(model, pack), pack, part
 
 
+def scored(
+    schema: Schema,
+    model: Model,
+    source: Source,
+    drop: Collection[str] = (),
+    share: tuple[int, int] = (0, 1),
+) -> list[tuple[dict[str, Tensor], Pack]]:
+    """Raw outputs beside the labels of the same rows, of all of them or of a share.
+
+    Args:
+        schema: The fitted schema.
+        model: The trained model.
+        source: The rows.
+        drop: Inputs that are taken as missing in every row.
+        share: The number of this process and how many there are, which divide the rows.
+
+    Raises:
+        ConfigError: If there is no input of a name to drop.
+        DataError: If a column seems misspelled, no input is there, or a cell cannot be read.
+    """
+    parts = chunks(schema, model, source, drop=drop, share=share)
+    # The inputs have done their part: what is compared is outputs and labels.
+    return [(raw, replace(pack, inputs={})) for raw, pack, _ in parts]
+
+
 def answers(
-    schema: Schema, model: Model, source: Source, keep: Iterable[str] = ()
+    schema: Schema,
+    model: Model,
+    source: Source,
+    keep: Iterable[str] = (),
+    share: tuple[int, int] = (0, 1),
 ) -> Iterator[Answers]:
     """Answers part by part, after the columns that are to be kept; memory stays level.
 
@@ -90,15 +121,15 @@ def answers(
         model: The trained model.
         source: The rows; old labels among them are not looked at.
         keep: Columns of the table to put before the answers.
+        share: The number of this process and how many there are, which divide the rows.
 
     Raises:
         DataError: If a column is missing, cannot be read, or is kept under an answer's name.
     """
     kept = list(dict.fromkeys([keep] if isinstance(keep, str) else keep))
     Table(source.schema.empty_table()).require(kept)
-    for raw, pack, part in chunks(
-        schema, model, source, [*dict.fromkeys([*schema.columns, *kept])]
-    ):
+    columns = [*dict.fromkeys([*schema.columns, *kept])]
+    for raw, pack, part in chunks(schema, model, source, columns, share=share):
         found = schema.decode(raw)
         twice = [name for name in kept if name in found.column_names]
         if twice:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from . import _artifact
 from ._account import Account
-from ._answer import IN_MEMORY, answer, answers, chunks
+from ._answer import IN_MEMORY, answer, answers, scored
 from ._assemble import checked_names, refuse_objects
 from ._config import Config
 from ._evaluate import Evaluation, evaluate
@@ -164,7 +164,12 @@ class Learner(Trained):
         return source.restore(found.table)
 
     def stream(
-        self, data: Any, *, keep: Iterable[str] = (), root: str | Path | None = None
+        self,
+        data: Any,
+        *,
+        keep: Iterable[str] = (),
+        root: str | Path | None = None,
+        share: tuple[int, int] = (0, 1),
     ) -> Iterator[pa.Table]:
         """The answers of :meth:`predict` part by part, as Arrow tables, in memory that stays level.
 
@@ -172,12 +177,15 @@ class Learner(Trained):
             data: Whatever holds a table, of any length.
             keep: Columns of the input to put before the answers.
             root: As for :meth:`fit`.
+            share: The number of this process and how many there are; each answers the rows of its
+                share, one share after the other in the order of the table.
 
         Raises:
             DataError: If a column seems misspelled, no input is there, or a cell cannot be read.
+            ConfigError: If there is no such share.
         """
         source = Source.of(data, root, memory=IN_MEMORY)
-        return self._counted(answers(self.schema, self.model, source, keep))
+        return self._counted(answers(self.schema, self.model, source, keep, share))
 
     def evaluate(
         self, data: Any, *, drop: Collection[str] = (), root: str | Path | None = None
@@ -194,10 +202,7 @@ class Learner(Trained):
             DataError: If a column seems misspelled, no input is there, or no target has a label.
         """
         source = Source.of(data, root)
-        parts = chunks(self.schema, self.model, source, drop=drop)
-        # The inputs have done their part: what is compared is outputs and labels.
-        scored = [(raw, replace(pack, inputs={})) for raw, pack, _ in parts]
-        found = evaluate(self.schema, scored)
+        found = evaluate(self.schema, scored(self.schema, self.model, source, drop))
         self._account = Account.of(self.schema, source.rows, found.notes)
         return found
 

@@ -28,6 +28,9 @@ class Dataset:
         assert form == "arrow"
         return self
 
+    def select(self, rows):
+        return Dataset(self.data.take(list(rows)))
+
     def iter(self, batch_size):
         for start in range(0, len(self), batch_size):
             yield self.data.slice(start, batch_size)
@@ -56,6 +59,10 @@ def test_a_dataset(memory):
     assert source.table().arrow.equals(arrow)
     assert [part["a"].to_pylist() for part in source.parts(6, ["a"])] == [
         ["0", "1", "2", "3", "4", "5"], ["6", "7", "8", "9"]]  # fmt: skip
+    shares = [source.parts(4, ["a"], share=(rank, 2)) for rank in (0, 1)]
+    assert [[part.first for part in share] for share in shares] == [[0, 4], [8]]
+    (last,) = source.parts(4, ["a"], share=(1, 2))
+    assert last["a"].to_pylist() == ["8", "9"]
     assert source.identity() == Source.of(arrow).identity()
     assert source.nbytes == arrow.nbytes
     assert isinstance(source.restore(arrow), Dataset)

@@ -92,6 +92,12 @@ def test_parts_end_to_end_are_the_table(folder, table, form, data):
     assert (source.rows, source.names) == (len(table), table.column_names)
     assert source.schema.equals(table.schema)
     assert source.table().arrow.equals(table)
+    among = draw(5)
+    shares = [list(source.parts(size, share=(rank, among))) for rank in range(among)]
+    together = [part for share in shares for part in share]
+    assert [part.first for part in together] == [part.first for part in parts]
+    assert pa.concat_tables([part.arrow for part in together]).equals(table)
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
     turned = table.column_names[::-1]
     assert next(source.parts(len(table), turned)).arrow.equals(table.select(turned))
 
@@ -194,6 +200,30 @@ def test_parts_are_asked_for_rightly(tmp_path):
         source.parts(0)
     with pytest.raises(ValueError, match="`columns` should name at least one"):
         source.parts(1, [])
+    for share in ((2, 2), (-1, 2), (0, 0)):
+        with pytest.raises(ValueError, match="`share` should be the number of a process"):
+            source.parts(1, share=share)
+
+
+def test_row_groups_of_other_shares_are_not_read(tmp_path):
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pa.table({"a": np.random.rand(10_000)}), path, row_group_size=1000)
+    where = parquet.read_metadata(path).row_group(3).column(0).dictionary_page_offset
+    content = bytearray(path.read_bytes())
+    content[where : where + 40] = bytes(40)
+    path.write_bytes(content)
+    source = Source.of(path, memory=0)
+    parts = list(source.parts(500, share=(1, 2)))
+    assert [part.first for part in parts] == list(range(5000, 10_000, 500))
+    with pytest.raises(ValueError, match=r"cannot be read as \.parquet"):
+        list(source.parts(500, share=(0, 2)))
+
+
+def test_fewer_rows_than_there_were_when_it_was_opened_are_told(monkeypatch):
+    source = Source.of({"a": range(10)})
+    monkeypatch.setattr(WholeSource, "rows", 12)
+    with pytest.raises(ValueError, match=r"should be 12 rows.*no more than 10"):
+        list(source.parts(4))
 
 
 @pytest.mark.parametrize("memory", [0, None])

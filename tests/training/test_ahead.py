@@ -3,6 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from plait.training import _ahead
 from plait.training._ahead import TRIAL, ahead, ahead_if_slow
 
 
@@ -26,6 +27,13 @@ def test_an_error_comes_where_its_item_would_have():
     with pytest.raises(LookupError, match="no more"):
         next(items)
     assert not workers()
+
+
+def test_a_thread_that_is_gone_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(_ahead, "LOOK", 0.01)
+    monkeypatch.setattr(threading.Thread, "run", lambda self: None)
+    with pytest.raises(RuntimeError, match="has ended without a word"):
+        next(ahead(iter(range(3))))
 
 
 def test_who_stops_early_leaves_no_thread_behind():

@@ -10,8 +10,9 @@ from torch.optim.swa_utils import AveragedModel
 
 from plait import ConfigError, NonFiniteError
 from plait.balancing import Sum
-from plait.training import Training, _compile, _state
+from plait.training import Training, _compile, _memory, _state
 from plait.training._average import Average
+from plait.training._memory import out_of_memory
 from plait.training._state import State
 
 SETTINGS = Training(
@@ -102,7 +103,7 @@ def test_a_weight_thawed_between_steps_is_averaged_from_where_it_was(kit):
 class Narrow(nn.Module):
     """A model that has room for so many rows at a time."""
 
-    def __init__(self, model: nn.Module, room: int, error: RuntimeError) -> None:
+    def __init__(self, model: nn.Module, room: int, error: Exception) -> None:
         super().__init__()
         self.model, self.room, self.error = model, room, error
         self.seen: list[int] = []
@@ -118,6 +119,8 @@ class Narrow(nn.Module):
 FULL = [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
     RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: 9"),
+    RuntimeError("std::bad_alloc"),
+    MemoryError("Unable to allocate 2.00 GiB for an array"),
 ]
 
 
@@ -154,11 +157,28 @@ def test_no_room_for_a_row_is_told(kit):
     assert cut.averaged.n_averaged == 0
 
 
-def test_another_error_is_not_taken_for_it(kit):
-    narrow = Narrow(kit.model(), 0, RuntimeError("size mismatch"))
-    with pytest.raises(RuntimeError, match="size mismatch"):
+def test_a_batch_is_cut_in_two_eight_times_at_most(kit, monkeypatch):
+    monkeypatch.setattr(_memory, "MOST", 2)
+    narrow = Narrow(kit.model(), 0, FULL[0])
+    with pytest.raises(ConfigError, match=r"memory for a part at a time.*60 rows.*into 4 parts"):
         state(kit, narrow).step(kit.schema, kit.pack[ROWS], 0)
+    assert narrow.seen == [60, 30, 15]
+
+
+@pytest.mark.parametrize("says", ["size mismatch", "could not create a primitive"])
+def test_another_error_is_not_taken_for_it(kit, says):
+    error = RuntimeError(says)
+    narrow = Narrow(kit.model(), 0, error)
+    with pytest.raises(RuntimeError, match=says) as told:
+        state(kit, narrow).step(kit.schema, kit.pack[ROWS], 0)
+    assert told.value is error
     assert narrow.seen == [60]
+
+
+def test_what_may_be_a_lack_of_memory_is_one_where_there_is_little(monkeypatch):
+    monkeypatch.setattr(_memory, "ROOM", 1 << 62)
+    assert out_of_memory(RuntimeError("could not create a primitive"))
+    assert not out_of_memory(RuntimeError("size mismatch"))
 
 
 def test_an_optimizer_without_room_is_told_and_nothing_is_repeated(kit):

@@ -6,6 +6,7 @@ import typer
 
 from plait._words import number
 
+from ._meet import crew
 from ._options import Data, Json, Root, Saved
 from ._show import emit, notes, table, waiting
 
@@ -23,10 +24,20 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Score a model on rows with labels, beside answers that know nothing of the row."""
-    with waiting("answering"):
+    with crew() as together, waiting("answering", together.first):
+        from plait._answer import scored
+        from plait._evaluate import evaluate as evaluated
         from plait._load import load
+        from plait.data import Source
 
-        found = load(run).evaluate(data, drop=drop or [], root=root)
+        from ._of_all import scored_of_all
+
+        learner, source = load(run), Source.of(data, root)
+        own = scored(learner.schema, learner.model, source, drop or [], together.share)
+        parts = scored_of_all(together, source, own)
+        found = evaluated(learner.schema, parts) if together.first else None
+    if found is None:
+        return
     if as_json:
         emit(found.to_dict())
         return

@@ -1,5 +1,6 @@
 """Where something is to be written: free, within reach, and never half-written."""
 
+import glob
 import os
 import secrets
 import tempfile
@@ -45,14 +46,44 @@ def check_file(target: Path, overwrite: bool) -> None:
 
 
 @contextmanager
-def draft(target: Path) -> Generator[Path, None, None]:
-    """A name beside a file to write to; it becomes the file when all went well, else nothing."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    try:
+def draft(target: Path, mark: str | None = None) -> Generator[Path, None, None]:
+    """A name beside a file to write to; it becomes the file when all went well, else nothing.
+
+    Args:
+        target: The file.
+        mark: Letters that pieces of it have in their names; see :func:`piece`. They are cleared
+            away, too.
+    """
+    mark = mark or secrets.token_hex(4)
+    with _cleared(target, mark):
+        beside = piece(target, mark)
         yield beside
         with beside.open("rb+") as file:
             os.fsync(file.fileno())
         beside.replace(target)
+
+
+@contextmanager
+def offered(target: Path, mark: str, rank: int) -> Generator[Path, None, None]:
+    """A name beside a file for a piece of it, which the process that makes the file takes up."""
+    with _cleared(target, mark, rank):
+        yield piece(target, mark, rank)
+
+
+def piece(target: Path, mark: str, rank: int = 0) -> Path:
+    """The hidden name of what a process writes of a file, until the file is whole."""
+    return target.with_name(f".{target.name}.{mark}.{rank}.tmp")
+
+
+@contextmanager
+def _cleared(target: Path, mark: str, rank: int | None = None) -> Generator[None]:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    mine = "*" if rank is None else rank
+    try:
+        yield
+    except BaseException:
+        mine = "*"  # a process that was killed could not clear away its own
+        raise
     finally:
-        beside.unlink(missing_ok=True)
+        for left in target.parent.glob(f".{glob.escape(target.name)}.{mark}.{mine}.tmp"):
+            left.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ import typer
 
 from plait._errors import UserError
 
+from ._meet import crew
 from ._options import Data, Json, Overwrite, Root, Saved
 from ._place import check_file
 from ._show import emit, say, tell, waiting
@@ -44,25 +45,32 @@ def predict(
             f"The answers should go to a file that ends in {', '.join(ENDINGS)}. "
             f"Got {output.name!r}."
         )
-    check_file(target, overwrite)
-    with waiting("reading") as update:
+    with crew() as together, waiting("reading", together.first) as update:
+        check_file(target, overwrite)
         from plait._account import Account
         from plait._answer import IN_MEMORY, answers
         from plait._load import load
         from plait.data import Source, merged
 
+        from ._of_all import of_all
+
         learner = load(run)
         source = Source.of(data, root, memory=IN_MEMORY)
         began, done, columns, found_notes = time.monotonic(), 0, [], []
-        with writer(target) as write:
-            for part in answers(learner.schema, learner.model, source, keep or []):
+        with writer(target, together) as write:
+            model, share = learner.model, together.share
+            for part in answers(learner.schema, model, source, keep or [], share):
                 write(part.table)
                 done += part.table.num_rows
                 columns = part.table.column_names
                 found_notes = [*merged([*found_notes, *part.notes])]
                 rate = done / max(time.monotonic() - began, 1e-9)
                 update(f"answered {done:,} of {source.rows:,} rows, {rate:,.0f} rows/s")
+            update("waiting for other processes")
+            done, found_notes = of_all(together, source, done, found_notes)
         seconds = time.monotonic() - began
+    if not together.first:
+        return
     account = Account.of(learner.schema, done, found_notes)
     found = {
         "output": str(output),

@@ -104,13 +104,17 @@ def notes(found: Sequence[Any], title: str) -> None:
 
 
 @contextmanager
-def waiting(text: str) -> Generator[Callable[[str], Any], None, None]:
+def waiting(text: str, shown: bool = True) -> Generator[Callable[[str], Any], None, None]:
     """A sign of life on stderr while something takes its time; elsewhere than on a terminal, none.
+
+    Args:
+        text: What is done.
+        shown: Whether this is the process that speaks.
 
     Yields:
         A function that changes the text.
     """
-    if not sys.stderr.isatty():
+    if not (shown and sys.stderr.isatty()):
         yield lambda text: None
         return
     from rich.console import Console

@@ -41,12 +41,16 @@ class FilesSource(Source):
         """Bytes that all rows would take in memory, about."""
         return sum(shard.nbytes for shard in self.shards)
 
-    def batches(self, names: Sequence[str], rows: int) -> Iterator[pa.Table]:
-        """All rows in order, about so many at a time."""
+    def batches(self, names: Sequence[str], rows: int, first: int = 0) -> Iterator[pa.Table]:
+        """The rows from one on in order, about so many at a time."""
         schema = pa.schema([self.wide.field(name) for name in names])
         for shard in self.shards:
+            if first >= shard.rows:
+                first -= shard.rows
+                continue
+            begin, first = first, 0
             try:
-                for table in shard.batches(names, rows):
+                for table in shard.batches(names, rows, begin):
                     yield fitted(table, schema)
             except UNREADABLE as error:
                 self.check()

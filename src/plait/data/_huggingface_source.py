@@ -35,8 +35,10 @@ class HuggingFaceSource(Source):
         below = self.dataset.data
         return below.nbytes * self.rows // max(below.num_rows, 1)
 
-    def batches(self, names: Sequence[str], rows: int) -> Iterator[pa.Table]:
-        """All rows in order, so many at a time."""
+    def batches(self, names: Sequence[str], rows: int, first: int = 0) -> Iterator[pa.Table]:
+        """The rows from one on in order, so many at a time."""
         wanted = self.dataset.select_columns(list(names)).with_format("arrow")
+        if first:
+            wanted = wanted.select(range(first, self.rows))
         for table in wanted.iter(batch_size=rows):
             yield table.select(list(names)).replace_schema_metadata()

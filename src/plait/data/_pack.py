@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
+from plait._errors import DamagedError
+
 from ._bagged import Bagged
 from ._batch import Batch
 from ._masked import Masked
@@ -51,6 +53,7 @@ class Pack:
         return self.rows
 
     def __getitem__(self, rows: Int64[Tensor, " batch"]) -> Batch:
+        self.check()
         there = self._there(rows)
         index = rows.to(self.device, non_blocking=True)
         return Batch(
@@ -104,6 +107,7 @@ class Pack:
 
     def slice(self, start: int, stop: int) -> "Pack":
         """Some rows that lie side by side, in the same memory, with their places."""
+        self.check()
         places = torch.arange(start, stop) if self.places is None else self.places[start:stop]
         return Pack(
             stop - start,
@@ -114,6 +118,7 @@ class Pack:
 
     def select(self, rows: Int64[Tensor, " some"]) -> "Pack":
         """Some of the rows as a pack of their own, in the order asked for, with all notes."""
+        self.check()
         return Pack(
             len(rows),
             {name: part.select(rows) for name, part in self.inputs.items()},
@@ -130,6 +135,23 @@ class Pack:
             targets={name: part.to(device) for name, part in self.targets.items()},
             maps=(),
         )
+
+    def check(self) -> None:
+        """Check that mapped files are as long as they were: what is gone must not be read.
+
+        The system ends a process that touches a page behind the end of its file. Rows are
+        therefore looked at only after this; a file that is cut short in between is not found out.
+
+        Raises:
+            DamagedError: If one is shorter.
+        """
+        for content in self.maps:
+            if content.size() < len(content):
+                raise DamagedError(
+                    "A packed table on the disk should stay as it is while it is read. One of its "
+                    f"files has {content.size():,} of {len(content):,} bytes left. Start again, or "
+                    "go on from the last checkpoint: the table is packed anew."
+                )
 
     def forget(self) -> None:
         """Let go of the memory that files take which were touched; they stay on the disk."""

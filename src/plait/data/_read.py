@@ -129,11 +129,13 @@ def _delimiter(file: File) -> str:
 def _ipc(file: File) -> pa.Table:
     with file.anywhere() as opened:
         magic = opened.read(6)
-    near = file.system is None
+    # It is not mapped into memory: whoever cuts a mapped file short ends the process (SIGBUS).
     if magic.startswith((b"ARROW1", b"FEA1")):
-        return feather.read_table(file.path if near else file.anywhere(), memory_map=near)
+        near = file.system is None
+        return feather.read_table(file.path if near else file.anywhere(), memory_map=False)
     # Arrow's other form, a stream: it has no magic at its head.
-    return pa.ipc.open_stream(pa.memory_map(file.path) if near else file.anywhere()).read_all()
+    with file.anywhere() as opened, pa.ipc.open_stream(opened) as reader:
+        return reader.read_all()
 
 
 def _columns(table: pa.Table) -> pa.Table:

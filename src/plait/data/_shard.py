@@ -74,21 +74,43 @@ class Shard:
             rows = sum(batch.num_rows for batch in batches)
         return cls(file, _bare(schema), rows, _bytes(few, rows, size))
 
-    def batches(self, names: Sequence[str], rows: int) -> Iterator[pa.Table]:
-        """All rows in order, about so many at a time.
+    def batches(self, names: Sequence[str], rows: int, first: int = 0) -> Iterator[pa.Table]:
+        """The rows from one on in order, about so many at a time.
 
         Args:
             names: The columns that are wanted.
             rows: About how many rows to read at a time.
+            first: The number of the row to begin with. Of Parquet, row groups before it are not
+                read; of Arrow, batches are looked at one after the other, column by column.
         """
         if self.file.ending in PARQUET:
             with _parquet(self.file) as opened:
-                for batch in opened.iter_batches(rows, columns=list(names)):
+                groups, past = _groups(opened, first)
+                read = opened.iter_batches(rows, row_groups=groups, columns=list(names))
+                for batch in _behind(read, past):
                     yield pa.Table.from_batches([batch]).select(list(names))
         else:
             with _arrow(self.file, names) as (_, batches):
-                for batch in batches:
+                for batch in _behind(batches, first):
                     yield pa.Table.from_batches([batch]).select(list(names))
+
+
+def _groups(opened: ParquetFile, first: int) -> tuple[list[int], int]:
+    """The row groups from that of a row on, and how many rows the first of them has before it."""
+    footer = opened.metadata
+    groups = list(range(footer.num_row_groups))
+    while groups and first >= (rows := footer.row_group(groups[0]).num_rows):
+        groups, first = groups[1:], first - rows
+    return groups, first
+
+
+def _behind(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """Batches without the first so many rows."""
+    for batch in batches:
+        past = min(rows, batch.num_rows)
+        rows -= past
+        if past < batch.num_rows or not batch.num_rows:
+            yield batch.slice(past) if past else batch
 
 
 @contextmanager

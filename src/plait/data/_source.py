@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from plait._errors import ConfigError
+from plait._errors import ConfigError, DataError
 
 from ._content import content_hash
 from ._objects import Restore, same
@@ -85,12 +85,14 @@ class Source(ABC):
         """Bytes that all rows would take in Arrow's form, about."""
 
     @abstractmethod
-    def batches(self, names: Sequence[str], rows: int) -> Iterator[pa.Table]:
-        """All rows in order, in tables of any length.
+    def batches(self, names: Sequence[str], rows: int, first: int = 0) -> Iterator[pa.Table]:
+        """The rows from one on, to the last, in order and in tables of any length.
 
         Args:
             names: The columns that are wanted, in this order.
             rows: About how many rows to read at a time.
+            first: The number of the row to begin with. What is before it is not read, where that
+                can be.
         """
 
     @property
@@ -98,32 +100,63 @@ class Source(ABC):
         """The columns, in their order."""
         return list(self.schema.names)
 
-    def parts(self, size: int, columns: Sequence[str] | None = None) -> Iterator[Table]:
-        """All rows in order, some at a time.
+    def parts(
+        self,
+        size: int,
+        columns: Sequence[str] | None = None,
+        share: tuple[int, int] = (0, 1),
+    ) -> Iterator[Table]:
+        """All rows in order, some at a time; or the share of one of several processes.
 
         Args:
             size: The rows of a part; the last one may have fewer.
             columns: The columns that are wanted, in this order; all if left out.
+            share: The number of this process, from 0 on, and how many there are. Each is given
+                as many parts as the others, or one more, that lie side by side; of few parts the
+                last processes have none. Parts are the same, however many processes there are.
 
         Raises:
             DataError: If a column is not there, a file cannot be read, or a file has changed
                 since the source was opened.
-            ConfigError: If ``size`` is not positive, or ``columns`` is empty.
+            ConfigError: If ``size`` is not positive, ``columns`` is empty, or there is no such
+                share.
+
+        Example:
+            >>> source = Source.of({"age": [30, 31, 32, 33, 34]})
+            >>> [part["age"].to_pylist() for part in source.parts(2, share=(0, 2))]
+            [[30, 31], [32, 33]]
+            >>> [part["age"].to_pylist() for part in source.parts(2, share=(1, 2))]
+            [[34]]
         """
         if size < 1:
             raise ConfigError(f"`size` should be at least 1. Found {size}.")
         names = self.names if columns is None else list(columns)
         if not names:
             raise ConfigError("`columns` should name at least one column. Found none.")
+        rank, among = share
+        if not 0 <= rank < among:
+            raise ConfigError(
+                "`share` should be the number of a process, from 0 on, and how many there are: "
+                f"(0, 2) or (1, 2). Found {share}."
+            )
         Table(self.schema.empty_table()).require(names)
-        return self._parts(size, names)
+        count = -(-self.rows // size)
+        first, last = (-(-count * each // among) for each in (rank, rank + 1))
+        return self._parts(size, names, first * size, last * size)
 
-    def _parts(self, size: int, names: list[str]) -> Iterator[Table]:
-        first = 0
-        for arrow in rebatched(self.batches(names, self._block), size):
-            yield Table(arrow, self.root, first=first, part=size < self.rows)
-            first += arrow.num_rows
+    def _parts(self, size: int, names: list[str], first: int, last: int) -> Iterator[Table]:
+        if first < last:
+            for arrow in rebatched(self.batches(names, self._block, first), size):
+                yield Table(arrow, self.root, first=first, part=size < self.rows)
+                first += arrow.num_rows
+                if first >= last:
+                    break
         self.check()
+        if first < min(last, self.rows):  # of a file that nobody can tell the age of
+            raise DataError(
+                f"There should be {self.rows:,} rows, as when the table was opened. Found no more "
+                f"than {first:,}. Start again once nobody writes to it."
+            )
 
     @property
     def _block(self) -> int:

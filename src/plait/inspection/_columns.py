@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from plait._errors import UserError
 from plait._words import percent
-from plait.data import Note, Table
+from plait.data import Masked, Note, Table
 from plait.data._cells import is_bytes, is_list, numbers, texts
 from plait.modalities import Modality
 from plait.modalities._pictures import Sources
@@ -97,6 +97,7 @@ def target_of(
     task = task if task.column else replace(task, column=name)
     fitted = task.fit(table)
     packed = fitted.pack(table)
+    assert isinstance(packed.cells, Masked)  # labels are dense
     notes += packed.notes
     kind = type(fitted).__name__
     classes = [*(getattr(fitted, "classes", None) or getattr(fitted, "labels", None) or ())]
@@ -105,7 +106,7 @@ def target_of(
         "name": name,
         "type": kind,
         "why": guess.why if guess else "you said so",
-        "labeled": int(getattr(packed.cells, "mask").sum()),  # noqa: B009 (labels are dense)
+        "labeled": int(packed.cells.mask.sum()),
         "rows": len(table),
         "classes": classes,
         "options": dict(guess.options) if guess else {},

@@ -11,6 +11,8 @@ T = TypeVar("T")
 
 TRIAL = 16
 WAIT = 0.1
+LOOK = 1.0
+"""Seconds after which it is looked whether there is still somebody to wait for."""
 
 
 def ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:
@@ -44,11 +46,19 @@ def ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:
         except BaseException as error:  # noqa: BLE001 (raised again by the one who waits)
             put((False, error))
 
+    def taken() -> tuple[bool, T | BaseException | None]:
+        while True:
+            with suppress(queue.Empty):
+                return ready.get(timeout=LOOK)
+            # A fork has no threads, and an interpreter that ends stops them: nobody waits for one.
+            if not thread.is_alive() and ready.empty():
+                raise RuntimeError("The thread that reads ahead has ended without a word.")
+
     thread = threading.Thread(target=make, name="plait-ahead", daemon=True)
     thread.start()
     try:
         while True:
-            more, item = ready.get()
+            more, item = taken()
             if isinstance(item, BaseException):
                 raise item
             if not more:

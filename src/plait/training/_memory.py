@@ -1,15 +1,23 @@
 """What to do when memory runs out."""
 
+import mmap
+
 import torch
 
 from plait._errors import ConfigError
 
-SAYS = ("out of memory", "can't allocate memory", "not enough memory",
+SAYS = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc",
         "CUBLAS_STATUS_ALLOC_FAILED")  # fmt: skip
+MAYBE = ("could not create a primitive", "could not create a memory", "could not execute a")
+"""What oneDNN says where there is no memory, and where something else is wrong."""
+ROOM = 1 << 28
+"""Bytes of which a process that is short of memory does not get so many more."""
+MOST = 8
+"""How often a batch is cut into twice as many parts."""
 
 
-def out_of_memory(error: RuntimeError) -> bool:
-    """Whether an error of PyTorch says that the device or the processor has no memory left.
+def out_of_memory(error: RuntimeError | MemoryError) -> bool:
+    """Whether an error says that the device or the processor has no memory left.
 
     Example:
         >>> out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"))
@@ -17,7 +25,21 @@ def out_of_memory(error: RuntimeError) -> bool:
         >>> out_of_memory(RuntimeError("size mismatch"))
         False
     """
-    return isinstance(error, torch.OutOfMemoryError) or any(each in str(error) for each in SAYS)
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    told = str(error)
+    return any(each in told for each in SAYS) or (
+        any(each in told for each in MAYBE) and not _room(ROOM)
+    )
+
+
+def _room(size: int) -> bool:
+    """Whether the process would be given so many bytes; none of them is touched."""
+    try:
+        mmap.mmap(-1, size).close()
+    except OSError:
+        return False
+    return True
 
 
 class Parts:
@@ -34,18 +56,22 @@ class Parts:
     """
 
     def __init__(self, count: int) -> None:
-        self.count = count
+        self.count, self.most = count, count * 2**MOST
 
     def double(self, rows: int, why: str) -> None:
         """Cut a batch of so many rows into smaller parts from now on.
 
         Raises:
-            ConfigError: If each part is a single row already.
+            ConfigError: If each part is a single row already, or batches were cut in two
+                :data:`MOST` times.
         """
-        if self.count >= rows:
+        if self.count >= min(rows, self.most):
+            single = self.count >= rows
+            parts = "single rows" if single else f"{self.count:,} parts"
             raise ConfigError(
-                "There should be memory for one row at a time. There is none, although the batch "
-                f"of {rows:,} rows was cut into single rows: {why.splitlines()[0]} Choose a "
-                "smaller `width`, smaller pictures or shorter texts, or free some memory."
+                f"There should be memory for {'one row' if single else 'a part'} at a time. There "
+                f"is none, although the batch of {rows:,} rows was cut into {parts}: "
+                f"{why.splitlines()[0] if why else 'no memory'} Choose a smaller `width`, smaller "
+                "batches (`batch_size`), smaller pictures or shorter texts, or free some memory."
             )
         self.count *= 2

@@ -50,7 +50,7 @@ def _run(
 ) -> list[dict[str, Tensor]]:
     try:
         return [model(pack[rows].to(device).inputs)]
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         if len(rows) == 1 or not out_of_memory(error):
             raise
     # Out of the handler, so that what the error holds on to is free again.

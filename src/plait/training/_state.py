@@ -199,7 +199,7 @@ class State:
                     module.load_state_dict(kept)
                 self.optimizer.zero_grad(set_to_none=True)
                 return None
-            except RuntimeError as error:
+            except (RuntimeError, MemoryError) as error:
                 # Processes that wait for each other have to cut a step alike.
                 if not out_of_memory(error) or self.world.size > 1:
                     raise
