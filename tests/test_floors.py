@@ -40,7 +40,7 @@ FLOORS = [
         "_trained",
         "report",
     },
-    {"cli", "serving", "__main__"},
+    {"cli", "clusters", "serving", "__main__"},
     {"__init__"},
 ]
 FLOOR = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}

@@ -103,6 +103,19 @@ class Learner(Trained):
         options |= {**asdict(config.data), **{name: getattr(config, name) for name in HOW}}
         return cls(config.targets, config.inputs, **options)
 
+    @property
+    def said(self) -> tuple[Said, Config]:
+        """What it was told, in the words that it was told in, and all other choices.
+
+        Raises:
+            ConfigError: If a choice does not fit.
+        """
+        said = Said(self.targets, self.inputs, **{name: getattr(self, name) for name in CHOICES})
+        model = {name: getattr(self, name) for name in SIZE}
+        rows = {"valid": self.valid, "cache": self.cache, "memory": self.memory}
+        loop = {name: getattr(self, name) for name in ("training", "seed", "budget")}
+        return said, Config.of({"model": model, "data": rows, **loop})
+
     def fit(
         self,
         data: Any,
@@ -132,12 +145,8 @@ class Learner(Trained):
             ArtifactError: If there are checkpoints to go on from, and none fits.
             Stopped: If a signal asked to end, after a checkpoint.
         """
-        said = Said(self.targets, self.inputs, **{name: getattr(self, name) for name in CHOICES})
+        said, config = self.said
         checked_names(said)
-        model = {name: getattr(self, name) for name in SIZE}
-        rows = {"valid": self.valid, "cache": self.cache, "memory": self.memory}
-        loop = {name: getattr(self, name) for name in ("training", "seed", "budget")}
-        config = Config.of({"model": model, "data": rows, **loop})
         crew = Crew(self.devices, config.training)
         told = choices(said, config) if crew.size > 1 else {}
         shown = first() and (sys.stderr.isatty() if progress is None else progress)

@@ -27,7 +27,7 @@ class LostError(ConfigError):
         super().__init__(
             "Processes that train together should all be there. Another one has ended, or did not "
             f"answer for {PATIENCE.seconds} s: look for its message. Started by torchrun with "
-            "`--max-restarts`, they go on from the last checkpoint."
+            "`--max-restarts`, or by Ray, they go on from the last checkpoint."
         )
 
 
