@@ -22,7 +22,7 @@ from ._errors import ConfigError
 from ._order import table_of
 from .data import Source
 from .training import Training
-from .training._world import GONE, HERE, LostError, begin, on_gpus
+from .training._world import FRESH, GONE, HERE, LostError, begin, on_gpus
 
 PAUSE, GRACE = 0.05, 5.0
 """Seconds between two looks at the others, and until one has said why it ends."""
@@ -137,7 +137,7 @@ class Crew:
         if self.size == 1:
             return
         store = dist.TCPStore("127.0.0.1", 0, self.size, True, wait_for_workers=False)
-        self._store = dist.PrefixStore("plait-0", store)
+        self._store = dist.PrefixStore(FRESH.format(0, 0), store)
         temporary = self.folder / "tmp"
         temporary.mkdir()
         plain = {name: value for name, value in os.environ.items()

@@ -1,6 +1,8 @@
 """What is done on a cluster, without one."""
 
 import json
+import re
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -10,9 +12,11 @@ import plait
 from plait import ConfigError, DataError, Learner, PlaceError, Training, clusters, load
 from plait._order import choices
 from plait.clusters._answerer import Answerer
+from plait.clusters._fit import _refuse
 from plait.clusters._ledger import Ledger
 from plait.clusters._ray import needed
 from plait.clusters._work import REFUSED, work
+from plait.training._world import LostError
 
 TABLE = pa.table({"x": [float(n % 13) for n in range(80)], "y": [float(n % 7) for n in range(80)]})
 
@@ -35,12 +39,33 @@ def test_the_first_process_saves_what_one_would_have(tmp_path):
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
-def test_what_is_refused_is_not_tried_again(tmp_path):
-    with pytest.raises(RuntimeError, match="'w'"):
-        work(order(tmp_path, "w"))
-    assert "'w'" in json.loads((tmp_path / "notes" / REFUSED).read_text())
-    with pytest.raises(RuntimeError, match="'w'"):
-        work({**order(tmp_path), "data": ["nowhere.csv"]})
+def test_what_is_refused_is_noted_and_not_tried_again(tmp_path):
+    work(order(tmp_path, "w"))
+    kind, text = json.loads((tmp_path / "notes" / REFUSED).read_text())
+    assert kind == "DataError"
+    assert "'w'" in text
+    work({**order(tmp_path), "data": ["nowhere.csv"]})
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(DataError, match="'w'"):
+        _refuse(tmp_path / "notes" / REFUSED)
+
+
+def test_one_that_is_left_alone_is_started_again_but_for_a_refusal(tmp_path, monkeypatch):
+    told = order(tmp_path)
+    refused = tmp_path / "notes" / REFUSED
+
+    def alone(*_, **__):
+        raise LostError
+
+    def refused_elsewhere(*_, **__):
+        refused.write_text('["DataError", "no"]')
+        raise LostError
+
+    monkeypatch.setattr(Learner, "fit", alone)
+    with pytest.raises(RuntimeError, match="or by Ray"):
+        work(told)
+    monkeypatch.setattr(Learner, "fit", refused_elsewhere)
+    work(told)
 
 
 def test_answers_and_what_was_met(tmp_path):
@@ -92,10 +117,10 @@ def test_without_ray_the_extra_is_named():
         needed("ray_that_is_not_there")
 
 
-def test_ray_is_imported_by_nobody_else():
-    import subprocess
-    import sys
-
-    text = "import sys, plait; plait.clusters.fit; sys.exit('ray' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", text], check=False).returncode == 0
-    assert plait.clusters.Answered
+def test_only_those_who_ask_for_a_cluster_import_ray():
+    root = Path(plait.__file__).parent
+    texts = {path: path.read_text(encoding="utf-8") for path in root.rglob("*.py")}
+    wrong = re.compile(r"^\s*(import|from) ray\b", re.MULTILINE)
+    assert not [path for path, text in texts.items() if wrong.search(text)]
+    asks = [path.name for path, text in texts.items() if 'needed("ray' in text]
+    assert sorted(asks) == ["_fit.py", "_predict.py"]

@@ -9,13 +9,35 @@ from typing import Any
 
 from plait._artifact import CHECKPOINTS, check_free
 from plait._config import Config
-from plait._errors import ConfigError, DataError
+from plait._errors import (
+    ArtifactError,
+    ConfigError,
+    DamagedError,
+    DataError,
+    NonFiniteError,
+    PlaceError,
+    SchemaError,
+)
 from plait._learner import Learner
 from plait._load import load
 from plait._order import choices, place_of
 
 from ._ray import needed, running
 from ._work import REFUSED, WAIT, work
+
+KINDS: dict[str, type[Exception]] = {
+    kind.__name__: kind
+    for kind in (
+        ArtifactError,
+        ConfigError,
+        DamagedError,
+        DataError,
+        NonFiniteError,
+        PlaceError,
+        SchemaError,
+    )
+}
+"""What a process may have been refused with, which is raised here."""
 
 
 def fit(
@@ -56,7 +78,8 @@ def fit(
     Raises:
         ConfigError: If Ray is not installed, a choice does not fit or cannot be told to other
             processes, or the processes have failed more often than ``restarts``.
-        DataError: If the table is no file.
+        DataError: If the table is no file, or cannot be used.
+        NonFiniteError: If a loss is not finite, before the optimizer steps.
         PlaceError: If there is a model in ``storage``, or something else.
     """
     learner = learner if isinstance(learner, Learner) else Learner.from_config(learner)
@@ -98,7 +121,9 @@ def fit(
             try:
                 trainer.fit()
             except train.TrainingFailedError as error:
+                _refuse(Path(order["notes"]) / REFUSED)
                 raise _failed(order, restarts, error) from error
+            _refuse(Path(order["notes"]) / REFUSED)
     finally:
         shutil.rmtree(order["notes"], ignore_errors=True)
     return load(home, own)
@@ -114,17 +139,17 @@ def _files(name: str, data: Any) -> list[str]:
     return found
 
 
+def _refuse(told: Path) -> None:
+    if told.is_file():
+        kind, text = json.loads(told.read_text(encoding="utf-8"))
+        raise KINDS.get(kind, ConfigError)(text)
+
+
 def _failed(order: Mapping[str, Any], restarts: int, error: Exception) -> ConfigError:
-    refused = Path(order["notes"]) / REFUSED
-    if refused.is_file():
-        return ConfigError(json.loads(refused.read_text(encoding="utf-8")))
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     kept = (Path(order["storage"]) / CHECKPOINTS).is_dir()
+    then = "Call again to go on from the last checkpoint." if kept else "There is no checkpoint."
     return ConfigError(
         f"The training on the cluster has failed {restarts + 1} times: {' '.join(lines)[-1500:]} "
-        + (
-            "Call again to go on from the last checkpoint."
-            if kept
-            else "No checkpoint was written."
-        )
+        f"{then}"
     )

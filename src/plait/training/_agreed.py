@@ -57,3 +57,11 @@ def compared(store: "dist.Store", world: World, told: Mapping[str, str | int]) -
             f"differ: {', '.join(wrong)}. Let all of them read the same files, with the same "
             "choices and versions."
         )
+
+
+def left() -> None:
+    """Tell the other processes that this one has ended, so that none waits for it."""
+    if World.here().size > 1:
+        from torch.distributed.distributed_c10d import _get_default_store
+
+        _get_default_store().set(GONE, "")

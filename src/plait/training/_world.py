@@ -1,5 +1,6 @@
 """Several processes that train one model, each on a share of the rows of every step."""
 
+import itertools
 import os
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ PATIENCE = timedelta(seconds=60)
 """How long a process waits for another."""
 GONE, HERE = "plait-gone", "plait-here"
 """Under which names a store is told that a process has ended, and that one is there."""
+FRESH, JOINED = "plait-{}-{}", itertools.count()
+"""What a store is called for one training, and how often this process has joined others."""
 LOST = ("Connection closed by peer", "Connection reset by peer", "Timed out waiting", "NCCL")
 """How torch.distributed tells that another process is gone."""
 
@@ -129,8 +132,9 @@ def joined(device: str) -> Generator[World]:
     if on_gpus(device):
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     store, rank, size = next(dist.rendezvous("env://", timeout=PATIENCE))
-    # A launcher may keep one store for all its attempts: addresses of those that are gone stay in.
-    apart = dist.PrefixStore(f"plait-{attempt()}", store)
+    # A launcher may keep one store for all its attempts, and for all that is trained one after
+    # another: addresses of those that are gone stay in.
+    apart = dist.PrefixStore(FRESH.format(attempt(), next(JOINED)), store)
     apart.set(f"{HERE}-{rank}", "")
     begin(device, apart, rank, size)
     try:
