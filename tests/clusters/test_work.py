@@ -1,6 +1,7 @@
 """What is done on a cluster, without one."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from plait._order import choices
 from plait.clusters._answerer import Answerer
 from plait.clusters._fit import _refuse
 from plait.clusters._ledger import Ledger
-from plait.clusters._ray import needed
+from plait.clusters._ray import needed, running
 from plait.clusters._work import REFUSED, work
 from plait.training._world import LostError
 
@@ -115,6 +116,43 @@ def test_nothing_is_overwritten(tmp_path):
 def test_without_ray_the_extra_is_named():
     with pytest.raises(ConfigError, match=r"pip install 'plait\[ray\]'"):
         needed("ray_that_is_not_there")
+
+
+def test_a_cluster_of_our_own_is_quiet_and_ends(monkeypatch):
+    told = []
+
+    class Ray:
+        is_initialized = staticmethod(lambda: False)
+
+        def init(self, **options) -> None:
+            told.append((options, os.environ["RAY_USAGE_STATS_ENABLED"]))
+
+        def shutdown(self) -> None:
+            told.append("over")
+
+    monkeypatch.delenv("RAY_USAGE_STATS_ENABLED", raising=False)
+    monkeypatch.setattr("plait.clusters._ray.needed", lambda: Ray())
+    with running() as ray:
+        assert isinstance(ray, Ray)
+    (options, reports), over = told
+    assert (options["include_dashboard"], reports, over) == (False, "0", "over")
+    assert "RAY_USAGE_STATS_ENABLED" not in os.environ
+
+    def unreachable(self, **_) -> None:
+        raise ConnectionError("Failed to connect.")
+
+    monkeypatch.setattr(Ray, "init", unreachable)
+    with pytest.raises(ConfigError, match=r"Failed to connect\. Call `ray.init"), running():
+        pass
+
+
+def test_a_cluster_that_is_there_is_used_as_it_is(monkeypatch):
+    class Ray:
+        is_initialized = staticmethod(lambda: True)
+
+    monkeypatch.setattr("plait.clusters._ray.needed", lambda: Ray)
+    with running() as ray:
+        assert ray is Ray  # which has nothing to start and nothing to end
 
 
 def test_only_those_who_ask_for_a_cluster_import_ray():

@@ -29,7 +29,11 @@ def needed(name: str = "ray") -> Any:
 
 @contextmanager
 def running() -> Generator[Any]:
-    """Ray with a cluster: the one that is there, or one on this machine for the time being."""
+    """Ray with a cluster: the one that is there, or one on this machine for the time being.
+
+    Raises:
+        ConfigError: If Ray is not installed, or there is no such cluster.
+    """
     ray = needed()
     if ray.is_initialized():
         yield ray
@@ -38,8 +42,16 @@ def running() -> Generator[Any]:
     # The processes of the cluster take these from here when they start.
     os.environ.update({name: value for name, value in QUIET.items() if before[name] is None})
     try:
-        # The dashboard would run jobs for whoever reaches its port.
-        ray.init(include_dashboard=False, logging_level="error", log_to_driver=False)
+        try:
+            # The dashboard would run jobs for whoever reaches its port.
+            ray.init(include_dashboard=False, logging_level="error", log_to_driver=False)
+        except (OSError, RuntimeError, ValueError) as error:
+            where = os.environ.get("RAY_ADDRESS", "this machine")
+            last = (str(error).splitlines() or [type(error).__name__])[-1]
+            raise ConfigError(
+                f"Ray should run on a cluster at {where!r}. {last} Call `ray.init(...)` yourself "
+                "first: what it is told, and what it tells, is then yours to see."
+            ) from error
         yield ray
     finally:
         ray.shutdown()
