@@ -104,7 +104,7 @@ class Learner(Trained):
         return cls(config.targets, config.inputs, **options)
 
     @property
-    def said(self) -> tuple[Said, Config]:
+    def _told(self) -> tuple[Said, Config]:
         """What it was told, in the words that it was told in, and all other choices.
 
         Raises:
@@ -145,7 +145,7 @@ class Learner(Trained):
             ArtifactError: If there are checkpoints to go on from, and none fits.
             Stopped: If a signal asked to end, after a checkpoint.
         """
-        said, config = self.said
+        said, config = self._told
         checked_names(said)
         crew = Crew(self.devices, config.training)
         told = choices(said, config) if crew.size > 1 else {}

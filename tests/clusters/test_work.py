@@ -29,7 +29,7 @@ def learner(*targets: str) -> Learner:
 def order(folder, *targets: str) -> dict:
     parquet.write_table(TABLE, folder / "table.parquet")
     (folder / "notes").mkdir(exist_ok=True)
-    return {"choices": json.loads(json.dumps(choices(*learner(*targets).said))),
+    return {"choices": json.loads(json.dumps(choices(*learner(*targets)._told))),
             "data": [str(folder / "table.parquet")], "valid": None, "root": None,
             "storage": str(folder / "run"), "notes": str(folder / "notes")}  # fmt: skip
 

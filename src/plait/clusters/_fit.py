@@ -87,7 +87,7 @@ def fit(
                                 ("cpus", cpus, 1)):  # fmt: skip
         if isinstance(number, bool) or not isinstance(number, int) or number < least:
             raise ConfigError(f"`{name}` should be a number from {least} on. Got {number!r}.")
-    told = choices(*learner.said)
+    told = choices(*learner._told)
     told["training"]["device"] = "cuda" if gpu else "cpu"
     home = Path(storage).expanduser().absolute()
     order = {
