@@ -19,7 +19,9 @@ import torch.distributed as dist
 from pyarrow import parquet
 
 from plait import ConfigError, Learner, Training
+from plait._crew import GRACE, Crew
 from plait.training import Callback
+from plait.training._world import LostError
 
 pytestmark = pytest.mark.skipif(not dist.is_available(), reason="this PyTorch has no processes")
 
@@ -134,6 +136,13 @@ def test_what_cannot_be_told_is_refused_before_anything_starts(started):
     assert not started
 
 
+def test_one_that_a_launcher_has_started_waits_for_nobody():
+    began = time.monotonic()
+    with pytest.raises(LostError), Crew(1, Training(device="cpu")):
+        raise LostError
+    assert time.monotonic() - began < GRACE
+
+
 @pytest.mark.slow
 def test_the_same_weights_as_with_torchrun(started, tmp_path):
     place = tmp_path / "table.parquet"
@@ -181,7 +190,9 @@ SCRIPT = """
 import os, signal, sys, tempfile
 tempfile.tempdir = sys.argv[1]
 import plait
+from plait._crew import GRACE, Crew
 from plait.training import Callback
+from plait.training._world import LostError
 
 class Die(Callback):
     def on_step(self, step, steps):

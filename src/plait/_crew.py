@@ -128,7 +128,7 @@ class Crew:
         trace: TracebackType | None,
     ) -> None:
         try:
-            if isinstance(error, LostError):
+            if self.others and isinstance(error, LostError):
                 self._tell(error)
         finally:
             self._end()
