@@ -12,8 +12,8 @@ ROOF = """
 Account ArtifactError Audio Bag Batch Binary Categorical Config ConfigError DamagedError DataError
 Datetime Geo Image Inspection Learner Masked Model MultiLabel Multiclass NonFiniteError
 NotFittedError Numeric Ordinal PlaceError PlaitWarning Query Regression Schema SchemaError Series
-Stopped Table Tags Text Trainer Training UserError Vector Video balancing data fusion inspect
-inspection load modalities modality_balancing pretraining sharing tasks train_step training
+Stopped Table Tags Text Trainer Training UserError Vector Video balancing clusters data fusion
+inspect inspection load modalities modality_balancing pretraining sharing tasks train_step training
 """
 WINGS = {
     "balancing": "AlignedMTL Auto Balancer CAGrad ConFIG DBMTL DWA Diagnosis DualProj Every FAMO "
@@ -21,6 +21,7 @@ WINGS = {
     "IMTLL Log LossBalancer MGDA NashMTL Normalize PCGrad Prefer RandomLoss Report Smooth "
     "SmoothTchebycheff Static Step Sum UPGrad Uncertainty UncertaintySoftmax Wrapper "
     "backward diagnose",
+    "clusters": "Answered fit predict",
     "data": "Bagged Batch Kept Masked Note Pack PackWriter Packed Query Ragged Repeated Source "
     "Table joined memory_limit merged nested noise stored_pack",
     "fusion": "Attention Bottleneck Concat CrossAttention EarlyTransformer EmbraceNet Experts FiLM "

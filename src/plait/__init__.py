@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import (
         balancing as balancing,
+        clusters as clusters,
         data as data,
         fusion as fusion,
         inspection as inspection,
@@ -68,6 +69,7 @@ __version__ = "0.1.0"
 
 _ROOMS = (
     "balancing",
+    "clusters",
     "data",
     "fusion",
     "inspection",

@@ -59,6 +59,17 @@ def begun(
     return shelf
 
 
+def told_of(found: Prepared) -> dict[str, str | int]:
+    """What processes that train together must all have learned of a table."""
+    learned = json.dumps(found.schema.to_dict(), sort_keys=True)
+    return {
+        "training rows": len(found.train),
+        "validation rows": len(found.valid or ()),
+        "inputs": ", ".join(found.schema.inputs),
+        "what was learned of the columns": hashlib.sha256(learned.encode()).hexdigest()[:12],
+    }
+
+
 def _identity(said: Said, config: Config, found: Prepared) -> dict[str, str]:
     choices = {
         name: value for name, value in vars(said).items() if name not in ("targets", "inputs")

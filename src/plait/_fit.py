@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from torch import Tensor
 
 from ._assemble import assemble, assemble_modality, assemble_pretraining, described, ordered
-from ._begun import begun
+from ._begun import begun, told_of
 from ._cache import LIMIT, cache_folder, shelf_of
 from ._config import Config, DataOptions
 from ._guard import guarded
@@ -23,6 +23,7 @@ from .data import Note, Pack, Source, merged
 from .packing import Choices, prepare
 from .schema import Schema
 from .training import Callback, History, Trainer, keep, pretrain
+from .training._agreed import agreed
 from .training._device import usable
 from .training._probe import measured
 
@@ -84,6 +85,7 @@ def fitted(
     shelf, worth = shelf_of(config.data.cache)
     found = prepare(data, valid, _choices(said, config), shelf, worth)
     schema, train = replace(found.schema, usual=found.usual), found.train
+    agreed(told_of(found))
     width = config.model.width or (64 if len(train) < 2_000 else 128)
     build = partial(_built, schema, width, said, config.seed)
     model, balancer = build(config.model.view)
@@ -149,6 +151,7 @@ def fitted(
     if steps:
         steps.extra |= {"batch_size": settings.size, "pretraining": list(losses)}
     trainer = Trainer(schema, settings, config.seed, share, tuple(callbacks), window, steps)
+    agreed({})  # one may have found in its cache what another had to compute
     modality = assemble_modality(schema, model.view, said.modality_balancing)
     history = replace(trainer.fit(model, train, held, balancer, modality), pretraining=losses)
     if held is not None:

@@ -14,9 +14,11 @@ from ._account import Account
 from ._answer import IN_MEMORY, answer, answers, scored
 from ._assemble import checked_names, refuse_objects
 from ._config import Config
+from ._crew import Crew
 from ._evaluate import Evaluation, evaluate
 from ._fit import fitted
 from ._model import View
+from ._order import choices
 from ._said import Said
 from ._trained import Trained
 from .data import Source
@@ -53,6 +55,8 @@ class Learner(Trained):
             share, or bytes.
         seed: Of everything random.
         budget: How long training may take: seconds, or text like ``"20m"``.
+        devices: How many processes :meth:`fit` trains with, each on its own GPU or on some cores of
+            the processor; those beyond this one are started and ended by it.
 
     Example:
         >>> table = {"size": [n / 2 for n in range(100)], "price": [3.0 * n for n in range(100)]}
@@ -80,6 +84,7 @@ class Learner(Trained):
         memory: int | float = 0.25,
         seed: int = 0,
         budget: str | float | None = None,
+        devices: int = 1,
     ) -> None:
         self.targets, self.inputs = targets, dict(inputs or {})
         self.fusion, self.sharing, self.balancing = fusion, sharing, balancing
@@ -87,7 +92,7 @@ class Learner(Trained):
         self.width, self.view, self.training = width, view, training or Training()
         self.valid, self.memory = valid, memory
         self.cache = str(cache) if isinstance(cache, Path) else cache
-        self.seed, self.budget = seed, budget
+        self.seed, self.budget, self.devices = seed, budget, devices
         self._done = self._account = None
 
     @classmethod
@@ -97,6 +102,19 @@ class Learner(Trained):
         options: dict[str, Any] = {name: getattr(config.model, name) for name in SIZE}
         options |= {**asdict(config.data), **{name: getattr(config, name) for name in HOW}}
         return cls(config.targets, config.inputs, **options)
+
+    @property
+    def _told(self) -> tuple[Said, Config]:
+        """What it was told, in the words that it was told in, and all other choices.
+
+        Raises:
+            ConfigError: If a choice does not fit.
+        """
+        said = Said(self.targets, self.inputs, **{name: getattr(self, name) for name in CHOICES})
+        model = {name: getattr(self, name) for name in SIZE}
+        rows = {"valid": self.valid, "cache": self.cache, "memory": self.memory}
+        loop = {name: getattr(self, name) for name in ("training", "seed", "budget")}
+        return said, Config.of({"model": model, "data": rows, **loop})
 
     def fit(
         self,
@@ -127,18 +145,18 @@ class Learner(Trained):
             ArtifactError: If there are checkpoints to go on from, and none fits.
             Stopped: If a signal asked to end, after a checkpoint.
         """
-        said = Said(self.targets, self.inputs, **{name: getattr(self, name) for name in CHOICES})
+        said, config = self._told
         checked_names(said)
-        model = {name: getattr(self, name) for name in SIZE}
-        rows = {"valid": self.valid, "cache": self.cache, "memory": self.memory}
-        loop = {name: getattr(self, name) for name in ("training", "seed", "budget")}
-        config = Config.of({"model": model, "data": rows, **loop})
+        crew = Crew(self.devices, config.training)
+        told = choices(said, config) if crew.size > 1 else {}
         shown = first() and (sys.stderr.isatty() if progress is None else progress)
         seen = Progress(config.seconds) if shown else nullcontext()
-        with joined(config.training.device), seen as bar:
+        with crew, joined(config.training.device), seen as bar:
             watching = [*callbacks, bar] if bar else list(callbacks)
             held = None if valid is None else Source.of(valid, root, memory=config.data.bytes)
             table = Source.of(data, root, memory=config.data.bytes)
+            if crew.size > 1:
+                crew.join(told, (data, table), (valid, held), checkpoints, resume)
             self._done = fitted(table, held, said, config, watching, checkpoints, resume)
         return self
 

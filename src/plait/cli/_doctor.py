@@ -19,6 +19,7 @@ BRINGS = {
     "audio": "sounds other than plain WAV files, and of several sampling rates",
     "duckdb": "tables out of files of DuckDB",
     "remote": "tables at URLs: s3://, gs://, https:// and more",
+    "ray": "training and answers on a cluster of Ray",
     "dev": "all that `make test` needs",
 }
 

@@ -14,6 +14,7 @@ from plait.data import Pack
 from plait.modality_balancing import ModalityBalancer
 from plait.schema import Schema
 
+from ._agreed import agreed
 from ._ahead import ahead_if_slow
 from ._augment import augment
 from ._callback import Callback
@@ -234,7 +235,7 @@ class Trainer:
             place = shelf.write(mark.steps, *snapshot(state, mark), world)
         elif not world.rank:
             place = shelf.write(mark.steps, *snapshot(state, mark))
-        world.told(0.0, device)  # nobody goes on before it is written
+        agreed({})  # nobody goes on before it is written, which may take longer than a step
         if asked:
             raise Stopped(asked, mark.steps, place)
 

@@ -1,5 +1,6 @@
 """Several processes that train one model, each on a share of the rows of every step."""
 
+import itertools
 import os
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,8 +17,23 @@ from ._sharding import sharded
 
 PATIENCE = timedelta(seconds=60)
 """How long a process waits for another."""
+GONE, HERE = "plait-gone", "plait-here"
+"""Under which names a store is told that a process has ended, and that one is there."""
+FRESH, JOINED = "plait-{}-{}", itertools.count()
+"""What a store is called for one training, and how often this process has joined others."""
 LOST = ("Connection closed by peer", "Connection reset by peer", "Timed out waiting", "NCCL")
 """How torch.distributed tells that another process is gone."""
+
+
+class LostError(ConfigError):
+    """Another of the processes that train together has ended."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Processes that train together should all be there. Another one has ended, or did not "
+            f"answer for {PATIENCE.seconds} s: look for its message. Started by torchrun with "
+            "`--max-restarts`, or by Ray, they go on from the last checkpoint."
+        )
 
 
 @dataclass(frozen=True)
@@ -170,18 +186,29 @@ def joined(device: str) -> Generator[World]:
     if size == 1 or "RANK" not in os.environ or dist.is_initialized():
         yield World.here()
         return
-    gpu = device in ("auto", "cuda") and torch.cuda.is_available()
-    if gpu:
+    if on_gpus(device):
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     store, rank, size = next(dist.rendezvous("env://", timeout=PATIENCE))
-    # A launcher may keep one store for all its attempts: addresses of those that are gone stay in.
-    apart = dist.PrefixStore(f"plait-{attempt()}", store)
-    kind = "nccl" if gpu else "gloo"
-    dist.init_process_group(kind, store=apart, rank=rank, world_size=size, timeout=PATIENCE)
+    # A launcher may keep one store for all its attempts, and for all that is trained one after
+    # another: addresses of those that are gone stay in.
+    apart = dist.PrefixStore(FRESH.format(attempt(), next(JOINED)), store)
+    apart.set(f"{HERE}-{rank}", "")
+    begin(device, apart, rank, size)
     try:
         yield World.here()
     finally:
         dist.destroy_process_group()
+
+
+def on_gpus(device: str) -> bool:
+    """Whether each process takes a CUDA GPU of its own for what was chosen."""
+    return device in ("auto", "cuda") and torch.cuda.is_available()
+
+
+def begin(device: str, store: "dist.Store", rank: int, size: int) -> None:
+    """Join the other processes, whose addresses are in a store."""
+    kind = "nccl" if on_gpus(device) else "gloo"
+    dist.init_process_group(kind, store=store, rank=rank, world_size=size, timeout=PATIENCE)
 
 
 @contextmanager
@@ -189,22 +216,20 @@ def heard() -> Generator[None]:
     """Say in plain words that another process has ended, which had the cause to tell.
 
     Raises:
-        ConfigError: If that is why this one cannot go on.
+        LostError: If that is why this one cannot go on.
     """
     try:
         yield
     except RuntimeError as error:
         if not any(each in str(error) for each in LOST):
             raise
-        raise ConfigError(
-            "Processes that train together should all be there. Another one has ended, or did not "
-            f"answer for {PATIENCE.seconds} s: look for its message. Started by torchrun with "
-            "`--max-restarts`, they go on from the last checkpoint."
-        ) from error
+        raise LostError from error
 
 
 def first() -> bool:
     """Whether this is the first of the processes that a launcher has started, or the only one."""
+    if dist.is_available() and dist.is_initialized():  # Ray says it here, and nowhere else
+        return dist.get_rank() == 0
     return os.environ.get("RANK", "0") == "0" or os.environ.get("WORLD_SIZE", "1") == "1"
 
 
