@@ -1,4 +1,4 @@
-"""One of the processes that :class:`Crew` starts: ``python -m plait._companion``.
+"""One of the processes that :class:`Launch` starts: ``python -m plait._companion``.
 
 It does what the first line of its input says, and ends as soon as its input does, for then the
 process that has started it is gone.

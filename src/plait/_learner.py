@@ -14,7 +14,7 @@ from ._account import Account
 from ._answer import IN_MEMORY, answer, answers, scored
 from ._assemble import checked_names, refuse_objects
 from ._config import Config
-from ._crew import Crew
+from ._launch import Launch
 from ._evaluate import Evaluation, evaluate
 from ._fit import fitted
 from ._model import View
@@ -147,16 +147,16 @@ class Learner(Trained):
         """
         said, config = self._told
         checked_names(said)
-        crew = Crew(self.devices, config.training)
-        told = choices(said, config) if crew.size > 1 else {}
+        launch = Launch(self.devices, config.training)
+        told = choices(said, config) if launch.size > 1 else {}
         shown = first() and (sys.stderr.isatty() if progress is None else progress)
         seen = Progress(config.seconds) if shown else nullcontext()
-        with crew, joined(config.training.device), seen as bar:
+        with launch, joined(config.training.device), seen as bar:
             watching = [*callbacks, bar] if bar else list(callbacks)
             held = None if valid is None else Source.of(valid, root, memory=config.data.bytes)
             table = Source.of(data, root, memory=config.data.bytes)
-            if crew.size > 1:
-                crew.join(told, (data, table), (valid, held), checkpoints, resume)
+            if launch.size > 1:
+                launch.join(told, (data, table), (valid, held), checkpoints, resume)
             self._done = fitted(table, held, said, config, watching, checkpoints, resume)
         return self
 

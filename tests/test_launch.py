@@ -19,7 +19,7 @@ import torch.distributed as dist
 from pyarrow import parquet
 
 from plait import ConfigError, Learner, Training
-from plait._crew import GRACE, Crew
+from plait._launch import GRACE, Launch
 from plait.training import Callback
 from plait.training._world import LostError
 
@@ -74,9 +74,9 @@ def started(monkeypatch, tmp_path):
         found.append(plain(*words, **options))
         return found[-1]
 
-    monkeypatch.setattr("plait._crew.subprocess.Popen", popen)
+    monkeypatch.setattr("plait._launch.subprocess.Popen", popen)
     make = partial(tempfile.mkdtemp, dir=str(tmp_path))
-    monkeypatch.setattr("plait._crew.tempfile", SimpleNamespace(mkdtemp=make))
+    monkeypatch.setattr("plait._launch.tempfile", SimpleNamespace(mkdtemp=make))
     # Tests run many processes on few cores.
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     threads = torch.get_num_threads()
@@ -138,7 +138,7 @@ def test_what_cannot_be_told_is_refused_before_anything_starts(started):
 
 def test_one_that_a_launcher_has_started_waits_for_nobody():
     began = time.monotonic()
-    with pytest.raises(LostError), Crew(1, Training(device="cpu")):
+    with pytest.raises(LostError), Launch(1, Training(device="cpu")):
         raise LostError
     assert time.monotonic() - began < GRACE
 
@@ -190,7 +190,7 @@ SCRIPT = """
 import os, signal, sys, tempfile
 tempfile.tempdir = sys.argv[1]
 import plait
-from plait._crew import GRACE, Crew
+from plait._launch import GRACE, Launch
 from plait.training import Callback
 from plait.training._world import LostError
 

@@ -31,7 +31,7 @@ WORDS = 8
 LAUNCHED = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
-class Crew:
+class Launch:
     """This process and others that it starts, which train one model; used as a context.
 
     The others are there for as long as the context is, and end with this process, however it ends.
@@ -62,7 +62,7 @@ class Crew:
             self._folder = Path(tempfile.mkdtemp(prefix="plait-"))
         return self._folder
 
-    def __enter__(self) -> "Crew":
+    def __enter__(self) -> "Launch":
         try:
             self._start()
         except BaseException:
