@@ -14,9 +14,9 @@ from ._account import Account
 from ._answer import IN_MEMORY, answer, answers, scored
 from ._assemble import checked_names, refuse_objects
 from ._config import Config
-from ._launch import Launch
 from ._evaluate import Evaluation, evaluate
 from ._fit import fitted
+from ._launch import Launch
 from ._model import View
 from ._order import choices
 from ._said import Said
