@@ -156,7 +156,7 @@ def travels(width: int, tasks: int) -> None:
             }
             if not world.rank:
                 print(json.dumps(line), flush=True)
-            world.told(0.0, "cpu")
+            world.told(0.0)
 
 
 def project() -> None:

@@ -7,15 +7,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ._assemble import described
 from ._config import Config
 from ._errors import ConfigError
 from ._said import Said
+from .data import Masked, Pack
 from .packing import Prepared
 from .training import Checkpoints, Training
 from .training._world import attempt
 
-FREE = {"device", "precision", "checkpoint_every", "checkpoint_minutes"}
+SOME = 16_384
+"""Rows whose cells are compared."""
+FREE = {
+    "device", "precision", "checkpoint_every", "checkpoint_minutes", "strategy", "accumulate",
+}  # fmt: skip
 """Choices of the loop that may be another when a training is continued."""
 
 
@@ -81,10 +88,26 @@ def _identity(said: Said, config: Config, found: Prepared) -> dict[str, str]:
         {"width": config.model.width, "view": config.model.view},
     )
     loop = {name: value for name, value in asdict(config.training).items() if name not in FREE}
-    rows = [len(found.train), len(found.valid or ())]
+    packs = [found.train, *([found.valid] if found.valid else [])]
+    rows = [[len(pack), _cells(pack)] for pack in packs]
     learned = json.dumps([found.schema.to_dict(), rows], sort_keys=True)
     table = {"table": hashlib.sha256(learned.encode()).hexdigest()}
     return {**table, **dict(_flat({**told, "training": loop}, ""))}
+
+
+def _cells(pack: Pack) -> str:
+    """A digest of what stands in some rows, from all over a pack: others may have the same sums."""
+    told = hashlib.sha256()
+    some = pack.select(torch.linspace(0, max(0, len(pack) - 1), min(SOME, len(pack))).long())
+    for name, part in [*some.inputs.items(), *some.targets.items()]:
+        told.update(name.encode())
+        held = part.tensors()
+        if isinstance(part, Masked):  # what stands where nothing is there may be anything
+            there = part.mask.view(*part.mask.shape, *[1] * (part.values.ndim - part.mask.ndim))
+            held = (part.values.masked_fill(~there, 0), part.mask)
+        for tensor in held:
+            told.update(tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return told.hexdigest()
 
 
 def _flat(tree: Any, path: str) -> list[tuple[str, str]]:

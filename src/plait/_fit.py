@@ -127,6 +127,8 @@ def fitted(
         return one, weighed
 
     known = steps.extra.get("pretraining") if steps else None
+    if steps and known is not None:  # what came before was paid for by the training that began
+        began -= steps.extra.get("spent", 0.0)
     if known is not None and settings.guard != "models":
         losses = tuple(known)  # what came of it is in the checkpoint
     elif said.pretraining is not None:
@@ -150,6 +152,7 @@ def fitted(
     share = None if config.seconds is None else (left() or 0.0) / several
     if steps:
         steps.extra |= {"batch_size": settings.size, "pretraining": list(losses)}
+        steps.extra.setdefault("spent", time.monotonic() - began)
     trainer = Trainer(schema, settings, config.seed, share, tuple(callbacks), window, steps)
     agreed({})  # one may have found in its cache what another had to compute
     modality = assemble_modality(schema, model.view, said.modality_balancing)

@@ -23,7 +23,7 @@ from ._said import Said
 from ._trained import Trained
 from .data import Source
 from .training import Callback, Progress, Training
-from .training._world import first, joined
+from .training._world import first, heard, joined
 
 CHOICES = ("fusion", "sharing", "balancing", "modality_balancing", "pretraining")
 SIZE, HOW = ("width", "view"), (*CHOICES, "training", "seed", "budget")
@@ -151,7 +151,7 @@ class Learner(Trained):
         told = choices(said, config) if launch.size > 1 else {}
         shown = first() and (sys.stderr.isatty() if progress is None else progress)
         seen = Progress(config.seconds) if shown else nullcontext()
-        with launch, joined(config.training.device), seen as bar:
+        with launch, joined(config.training.device), heard(), seen as bar:
             watching = [*callbacks, bar] if bar else list(callbacks)
             held = None if valid is None else Source.of(valid, root, memory=config.data.bytes)
             table = Source.of(data, root, memory=config.data.bytes)

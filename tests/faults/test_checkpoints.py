@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from plait import ArtifactError, ConfigError, PlaitWarning
+from plait import (
+    ArtifactError,
+    ConfigError,
+    Learner,
+    PlaceError,
+    PlaitWarning,
+    Regression,
+    Training,
+)
 from plait.training import Checkpoints, _checkpoints as module, _stored as stored
 
 from .kills import learner, table
@@ -60,6 +68,35 @@ def test_what_was_written_is_found(tmp_path):
 
 def test_who_may_read_one_file_may_read_all(tmp_path):
     assert len({each.stat().st_mode for each in files(written(tmp_path).found[-1])}) == 1
+
+
+def test_a_file_that_nobody_vouches_for_is_found(tmp_path):
+    made = written(tmp_path)
+    shutil.copy(made.found[0] / "tensors.safetensors", made.found[1] / "more.safetensors")
+    falls_back(shelf(tmp_path), "more.safetensors")
+
+
+def test_what_first_checkpoints_left_half_done_is_cleared_away(tmp_path):
+    home = shelf(tmp_path).folder.parent
+    left = home.with_name(f".{home.name}.12345678.tmp") / shelf(tmp_path).folder.name
+    other = home.with_name(f".{home.name}.87654321.tmp")
+    left.mkdir(parents=True)
+    other.mkdir()
+    written(tmp_path)
+    assert not left.parent.exists()
+    assert other.exists(), "what is somebody else's stays"
+
+
+def test_other_rows_with_the_same_sums_are_another_training(tmp_path):
+    table = {"x": [float(n) for n in range(60)], "y": [float(n % 7) for n in range(60)]}
+    loop = Training(epochs=2, batch_size=16, device="cpu", checkpoint_every=1, guard="off")
+    made = Learner({"y": Regression()}, width=8, training=loop, cache=False)
+    place = tmp_path / "checkpoints"
+    made.fit(table, checkpoints=place)
+    other = {**table, "y": table["y"][::-1]}
+    with pytest.raises(PlaceError, match="another table"):
+        made.fit(other, checkpoints=place, resume=True)
+    made.fit(table, checkpoints=place, resume=True)
 
 
 def test_only_so_many_are_kept_and_the_newest_among_them(tmp_path):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from plait import Stopped
-from plait.training import Callback
+from plait.training import Callback, Epoch
 
 from .kills import learner, table, told
 
@@ -116,14 +116,36 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from kills import learner, table
 from plait.training import Callback
-import signal
+import signal, time
 class Ask(Callback):
     def on_step(self, step, steps):
         signal.raise_signal(signal.SIGTERM)
+        time.sleep(1.1)
         signal.raise_signal(signal.SIGTERM)
         raise AssertionError("still here")
 learner(0).fit(table(), checkpoints=sys.argv[2], callbacks=[Ask()])
 """
+
+
+def test_what_a_launcher_passes_on_is_no_second_signal(tmp_path):
+    place = tmp_path / "checkpoints"
+    asking = Ask(7, signal.SIGTERM, signal.SIGTERM)
+    with pytest.raises(Stopped):
+        learner(0).fit(table(), checkpoints=place, callbacks=[asking])
+    assert list(place.iterdir())
+
+
+class Late(Callback):
+    """Ask to end while the last epoch is being judged."""
+
+    def on_epoch(self, record: Epoch) -> bool:
+        signal.raise_signal(signal.SIGTERM)
+        return True
+
+
+def test_a_signal_in_the_last_moments_is_not_forgotten(tmp_path):
+    with pytest.raises(Stopped):
+        learner(0).fit(table(), checkpoints=tmp_path / "checkpoints", callbacks=[Late()])
 
 
 def test_a_second_signal_ends_at_once(tmp_path):

@@ -19,12 +19,14 @@ alone = cache(trained)
 
 CASES = (
     "plain", "plain fsdp", "clip", "clip fsdp", "parts", "parts fsdp", "few", "few fsdp",
-    "skip", "skip fsdp", "blocks fsdp", "blocks fsdp/UPGrad",
+    "skip", "skip fsdp", "blocks fsdp", "blocks fsdp/UPGrad", "unsorted", "unsorted/UPGrad",
+    "unsorted/GradDrop", "ones", "ones fsdp", "clip fsdp/UPGrad",
     "plain/UPGrad", "plain fsdp/UPGrad", "plain fsdp/IMTLG", "plain/FAMO", "plain fsdp/FAMO",
     "parts/FAMO", "parts fsdp/FAMO", "parts/UPGrad", "parts/GradDrop", "plain fsdp/Uncertainty",
 )  # fmt: skip
 REFUSED = ("parts fsdp/UPGrad", "plain fsdp/GradDrop")
-OTHERS = (*REFUSED, "stop", "stop fsdp", "auto", "auto fsdp", "norm", "norm fsdp")
+OTHERS = (*REFUSED, "stop", "stop fsdp", "auto", "auto fsdp", "norm", "norm fsdp", "budget",
+    "broken/FAMO", "broken fsdp/FAMO", "broken/UPGrad")  # fmt: skip
 
 pytestmark = pytest.mark.skipif(not dist.is_available(), reason="this PyTorch has no processes")
 
@@ -49,7 +51,7 @@ def folders(tmp_path_factory):
 def two(tmp_path_factory, folders):
     place = tmp_path_factory.mktemp("together") / "out"
     moves = [f"{case}@{folders / name}:{stop}" for name, (case, stop) in MOVES.items()]
-    moves.append(f"plain fsdp@{folders / 'both'}:7")
+    moves += [f"plain fsdp@{folders / 'both'}:7", f"full fsdp@{folders / 'full'}:3"]
     words = [*CASES, *OTHERS, *moves]
     done = launched(Path(__file__).with_name("together.py"), str(place), *words)
     assert done.returncode == 0, done.stderr
@@ -78,6 +80,25 @@ def test_all_end_where_one_has_a_loss_that_is_not_finite(two, case):
     told = sorted(each[case]["error"] for each in two)
     assert told[1].startswith("A loss is not finite: task 'y', 1 rows of the training table: [13].")
     assert told[0].startswith("A loss is not finite, for rows of another process")
+
+
+@pytest.mark.parametrize("case", ["broken/FAMO", "broken fsdp/FAMO", "broken/UPGrad"])
+def test_all_are_told_of_outputs_that_are_not_finite(two, case):
+    told = [each[case]["error"] for each in two] + [alone(case.replace(" fsdp", ""))["error"]]
+    assert all(each.startswith("A loss is not finite") for each in told), told
+
+
+def test_budgets_that_are_not_the_same_end_at_the_same_step(two):
+    assert two[0]["budget"] == two[1]["budget"]
+    assert len(two[0]["budget"]["losses"]) < 40
+
+
+def test_where_one_process_cannot_write_its_part_none_writes(two, folders):
+    words = f"full fsdp@{folders / 'full'}:3"
+    assert {each[words]["error"] for each in two} == {
+        "Stopped by signal 15 after 3 steps: no checkpoint could be written."
+    }
+    assert not list((folders / "full").rglob("*.safetensors"))
 
 
 @pytest.mark.parametrize("case", REFUSED)

@@ -11,6 +11,7 @@ import torch
 import torch.distributed as dist
 
 from plait import ConfigError
+from plait.training._refused import refuse
 from plait.training._world import World
 
 from .world_rank import trained
@@ -49,11 +50,11 @@ def test_steps_of_two_processes_are_those_of_one(two, name):
 
 def test_one_process_needs_nobody():
     world = World()
-    assert world.sums([1.0, 2.0], "cpu") == [1.0, 2.0]
-    assert world.told(3.0, "cpu") == 3.0
-    world.refuse({"anything": True})
+    assert world.sums([1.0, 2.0]) == [1.0, 2.0]
+    assert world.told(3.0) == 3.0
+    refuse(world, {"anything": True})
 
 
 def test_what_processes_do_not_do_together_is_refused():
     with pytest.raises(ConfigError, match=r"2 processes train together.*but `accumulate`"):
-        World(0, 2).refuse({"`accumulate`": True, "`clip`": False})
+        refuse(World(0, 2), {"`accumulate`": True, "`clip`": False})

@@ -13,13 +13,15 @@ from torch import nn
 
 import plait
 from plait import ConfigError, NonFiniteError, Stopped
-from plait.training import Callback, Checkpoints, Epoch, Training, _sharding
-from plait.training._world import joined
+from plait._durable import sync
+from plait.training import Callback, Checkpoints, Epoch, Training, _sharding, _stored
+from plait.training._world import World, joined
 
 SOME = {"epochs": 2, "batch_size": 12, "guard": "off", "device": "cpu", "input_dropout": 0.0}
 CASES: dict[str, dict] = {
     "plain": {},
-    "bfloat": {"precision": "bfloat16"},
+    "unsorted": {"bucket": False},
+    "ones": {"batch_size": 1, "epochs": 1},
     "clip": {"clip": 0.05},
     "parts": {"accumulate": 3},
     "few": {"batch_size": 3, "accumulate": 3},
@@ -27,6 +29,9 @@ CASES: dict[str, dict] = {
     "stop": {},
     "auto": {"batch_size": "auto"},
     "norm": {},
+    "broken": {"accumulate": 3},
+    "budget": {"epochs": 40},
+    "full": {},
     "blocks": {},
 }
 CASES |= {f"{name} fsdp": {**case, "strategy": "fsdp"} for name, case in CASES.items()}
@@ -39,9 +44,15 @@ def table() -> dict:
         "x": [float(n % 13) for n in rows],
         "kind": ["abc"[n % 3] for n in rows],
         "note": [f"word{n % 4} word{n % 5}" if n % 9 == 4 else None for n in rows],
+        "memo": [f"other{n % 3}" if n % 27 in (4, 5) else None for n in rows],
         "y": [float(n % 13) if n % 2 else None for n in rows],
         "z": [n % 3 == 0 if n % 5 else None for n in rows],
     }
+
+
+def full(path: Path) -> None:
+    """A disk that has no room."""
+    raise OSError("No space left on device")
 
 
 class Scaled(nn.Module):
@@ -79,7 +90,7 @@ def trained(case: str) -> dict:
         shelf.newest()
     name, *balancing = case.split("/")
     schema = plait.Schema.infer(
-        table(), {"y": plait.Regression(), "z": None}, {"note": plait.Text()}
+        table(), {"y": plait.Regression(), "z": None}, {"note": plait.Text(), "memo": plait.Text()}
     ).fit(table())
     torch.manual_seed(0)
     model = plait.Model(schema, width=8)
@@ -94,13 +105,18 @@ def trained(case: str) -> dict:
         model.heads[0] = Scaled(model.heads[0])
     if name.startswith("norm"):
         model.heads[0] = nn.Sequential(nn.BatchNorm1d(8), model.heads[0])
+    if name.startswith("broken"):
+        nn.init.constant_(model.heads[0].weight, torch.inf)
     pack = schema.pack(table())
     if name.startswith(("skip", "stop")):
         pack.targets["y"].values[13] = torch.inf
     rule = getattr(plait.balancing, balancing[0])(tuple(schema.tasks)) if balancing else None
     stops = (Stop(shelf, int(stop)),) if shelf else ()
     settings = Training(**{**SOME, **CASES[name]})
-    trainer = plait.Trainer(schema, settings, seed=3, callbacks=stops, checkpoints=shelf)
+    # As on machines of which one began later than the other.
+    budget = 0.4 * (1 + World.here().rank) if name.startswith("budget") else None
+    trainer = plait.Trainer(schema, settings, 3, budget, callbacks=stops, checkpoints=shelf)
+    _stored.sync = full if name.startswith("full") and World.here().rank else sync
     try:
         history = trainer.fit(model.double(), pack, pack.select(torch.arange(7)), rule)
     except (ConfigError, NonFiniteError, Stopped) as error:

@@ -53,8 +53,9 @@ class Sharded:
                 torch.autograd.backward(loss, seed, retain_graph=task < len(call.names) - 1)
                 reached |= {at for at, leaf in enumerate(leaves) if leaf.grad is not None}
                 rows.append(torch.cat([_flat(leaf) for leaf in leaves]))
-        table = torch.stack(rows)
-        gramian = (table @ table.T).double()
+        table = self._averaged(torch.stack(rows), leaves)
+        mine = table if dist.get_rank() == 0 else table * self._parted(table, leaves)
+        gramian = (mine @ mine.T).double()
         dist.all_reduce(gramian)
         weights, _ = call.solve(gramian, table)
         mixed = weights.to(table.device, table.dtype) @ table
@@ -71,6 +72,27 @@ class Sharded:
                 )
             leaf.grad = grad if kept is None else kept + grad
         return weights, gramian
+
+    def _parted(self, table: Tensor, leaves: Sequence[Tensor]) -> Tensor:
+        """1 for each column of a weight that is in parts, 0 where all processes hold the whole."""
+        sizes = [(_local(leaf).numel(), float(_is_parted(leaf))) for leaf in leaves]
+        return torch.cat([table.new_full((size,), parted) for size, parted in sizes])
+
+    def _averaged(self, table: Tensor, leaves: Sequence[Tensor]) -> Tensor:
+        """Gradients of whole weights as the mean over processes, which those in parts are."""
+        whole = self._parted(table, leaves) == 0
+        if all(map(_is_parted, leaves)):
+            return table
+        columns = table[:, whole].contiguous()
+        dist.all_reduce(columns)
+        table[:, whole] = columns / dist.get_world_size()
+        return table
+
+
+def _is_parted(leaf: Tensor) -> bool:
+    from torch.distributed.tensor import DTensor
+
+    return isinstance(leaf, DTensor)
 
 
 def _flat(leaf: Tensor) -> Tensor:

@@ -83,7 +83,8 @@ def fit(
                 f"There is an unfinished training in {str(output)!r}. Go on with --resume, or "
                 "begin anew with --overwrite."
             )
-        shutil.rmtree(target if unfinished(target) else checkpoints)
+        if first():  # of several processes the others do not look before it has
+            shutil.rmtree(target if unfinished(target) else checkpoints)
     check_writable(target)
     from plait._learner import Learner
     from plait.training import Progress

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 from torch.optim.swa_utils import AveragedModel
 
 Pair = tuple[Tensor, Tensor]
@@ -76,21 +77,26 @@ class Average(AveragedModel):
                 torch._foreach_lerp_(averaged, current, 1 - keep)
         for place, (averaged, current, name) in enumerate(self.places):
             buffer = current.get_buffer(name)
-            known, version = self.seen[place]
             # The tables of a pretrained encoder never change: they are not copied at every step.
-            if known is not buffer or version != buffer._version:
+            if self._moved(place):
                 averaged.get_buffer(name).copy_(buffer)
                 self.seen[place] = (buffer, buffer._version)
         self.n_averaged += 1
 
     def changed(self) -> list[Tensor]:
         """The buffers of the module that is followed which are not what they were a step ago."""
-        found = []
-        for (_, current, name), (known, version) in zip(self.places, self.seen, strict=True):
-            buffer = current.get_buffer(name)
-            if known is not buffer or version != buffer._version:
-                found.append(buffer)
-        return found
+        return [
+            current.get_buffer(name)
+            for place, (_, current, name) in enumerate(self.places)
+            if self._moved(place)
+        ]
+
+    def _moved(self, place: int) -> bool:
+        _, current, name = self.places[place]
+        buffer, (known, version) = current.get_buffer(name), self.seen[place]
+        # A norm over the batch is written to where PyTorch counts no change.
+        unseen = isinstance(current, _NormBase) and current.training and current.track_running_stats
+        return unseen or known is not buffer or version != buffer._version
 
     def thaw(self) -> None:
         """Give weights that are no longer frozen memory of their own; call it before each step."""

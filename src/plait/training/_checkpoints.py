@@ -1,12 +1,14 @@
 """Where a training is written down, so that it can go on after an end that nobody wanted."""
 
+import glob
+import hashlib
 import json
 import os
 import secrets
 import shutil
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,6 +68,10 @@ class Checkpoints:
     begun: Found | None = None
     """What :meth:`newest` has found, until the training goes on from it."""
 
+    def place(self, steps: int) -> Path:
+        """Where the one after so many steps is, or would be."""
+        return self.folder / f"step-{steps:09d}"
+
     def due(self, steps: int) -> bool:
         """Whether to write one after so many steps in all."""
         by_steps = bool(self.every) and steps % (self.every or 1) == 0
@@ -94,10 +100,10 @@ class Checkpoints:
         if self.present and self.present[0] == steps:
             return self.present[1]  # at the end of an epoch that was written before validation
         world = world or World()
-        place = self.folder / f"step-{steps:09d}"
-        mark = f"{int(world.told(float(secrets.randbits(32)), world.home)):08x}"
+        place = self.place(steps)
+        mark = f"{int(world.told(float(secrets.randbits(32)))):08x}"
         # A run is not there before its first checkpoint is whole: both appear together.
-        fresh = bool(world.told(float(not self.folder.parent.exists()), world.home))
+        fresh = bool(world.told(float(not self.folder.parent.exists())))
         home = self.folder.parent
         first = home.with_name(f".{home.name}.{mark}.tmp") if fresh else None
         draft = self.folder / f".{place.name}.{mark}.tmp"
@@ -137,7 +143,8 @@ class Checkpoints:
         files: dict[str, str],
     ) -> None:
         """Write what is no tensor, bring all to the disk, and let it appear."""
-        text = json.dumps({**plain, "extra": self.extra}, allow_nan=False)
+        # A score may be no number, which JSON has no word for, but Python has.
+        text = json.dumps({**plain, "extra": self.extra})
         (draft / STATE).write_text(text, encoding="utf-8")
         for name in files:
             alike(draft / name, draft / STATE)
@@ -155,6 +162,7 @@ class Checkpoints:
         shutil.rmtree(place, ignore_errors=True)  # of the same step, and not sound
         os.rename(draft, place)
         sync(self.folder)
+        sync(self.folder.parent)
 
     def newest(self) -> Found | None:
         """The newest sound one; a warning names each that is passed over, and why.
@@ -164,11 +172,13 @@ class Checkpoints:
             ConfigError: If processes do not see the same folder.
         """
         found, world = self.found, World.here()
-        most, least = world.most([float(len(found)), -float(len(found))], world.home)
+        mine = _seen(found)
+        most, least = world.most([mine, -mine])
         if most != -least:
             raise ConfigError(
-                f"Processes should see the same folder of checkpoints, {str(self.folder)!r}. Some "
-                f"see {int(-least)} in it, and others {int(most)}. Give one that they share."
+                f"Processes should see the same folder of checkpoints, {str(self.folder)!r}. This "
+                f"one sees {[each.name for each in found]} in it, and others see something else. "
+                "Give a folder that all of them share."
             )
         for place in reversed(found):
             plain: dict[str, Any] = {}
@@ -178,7 +188,7 @@ class Checkpoints:
             except (UnsoundError, ArtifactError) as error:
                 why = error
             worst = 0.0 if why is None else 1.0 if isinstance(why, UnsoundError) else 2.0
-            (worst,) = world.most([worst], world.home)
+            (worst,) = world.most([worst])
             if worst == 2:
                 raise why or PlaceError(
                     f"The checkpoint {str(place)!r} should be of the same training. To another "
@@ -210,5 +220,21 @@ class Checkpoints:
         newer = [place for place in found if place > newest]
         for place in [*newer, *older[: max(0, len(older) + 1 - self.keep)]]:
             shutil.rmtree(place, ignore_errors=True)
-        for left in self.folder.glob(".step-*.tmp"):
+        home = self.folder.parent
+        firsts = [
+            each
+            for each in home.parent.glob(f".{glob.escape(home.name)}.*.tmp")
+            if [inner.name for inner in each.iterdir()] == [self.folder.name]
+        ]
+        for left in [*firsts, *self.folder.glob(".step-*.tmp")]:
             shutil.rmtree(left, ignore_errors=True)
+
+
+def _seen(found: Sequence[Path]) -> float:
+    """A number that tells one folder of checkpoints from another."""
+    told = hashlib.sha256()
+    for place in found:
+        manifest = place / MANIFEST
+        told.update(place.name.encode())
+        told.update(manifest.read_bytes() if manifest.is_file() else b"")
+    return float(int.from_bytes(told.digest()[:6]))

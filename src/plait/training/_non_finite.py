@@ -32,6 +32,8 @@ def refuse_non_finite(schema: Schema, told: Sequence[Told]) -> None:
         total = torch.stack([losses[name].detach() for _, _, losses in parts]).sum()
         if not total.isfinite():
             rows, errors = _errors(schema, name, parts)
+            if not len(errors):
+                continue
             wrong = ~errors.isfinite()
             if not wrong.any():  # each is finite, and their sum is not: the largest make it so
                 wrong = errors >= errors.max() / 2
@@ -58,7 +60,7 @@ def refuse_weights(weights: Mapping[str, Tensor], world: World, device: str) -> 
     if not weights:
         return
     mine = torch.stack([local(weight).isfinite().all() for weight in weights.values()])
-    strange = world.most([float(not fine) for fine in mine.tolist()], device)
+    strange = world.most([float(not fine) for fine in mine.tolist()])
     for name, wrong in zip(weights, strange, strict=True):
         if wrong:
             raise NonFiniteError(
@@ -69,9 +71,12 @@ def refuse_weights(weights: Mapping[str, Tensor], world: World, device: str) -> 
 
 def _errors(schema: Schema, name: str, told: Sequence[Told]) -> tuple[Tensor, Tensor]:
     rows, errors = [], []
-    for batch, outputs, _ in told:
+    # A part may have no label of the task, and a loss of no row.
+    for batch, outputs, _ in (each for each in told if name in each[0].targets):
         there = batch.targets[name].mask.nonzero()[:, 0]
         truth, guess = batch.targets[name].take(there), outputs[name].float()[there]
         errors.append(schema.tasks[name].errors(guess, truth.values).cpu())
         rows.append(batch.rows[there.to(batch.rows.device)].cpu())
+    if not rows:
+        return torch.zeros(0), torch.zeros(0)
     return torch.cat(rows), torch.cat(errors)

@@ -12,6 +12,7 @@ from plait.balancing import Sum
 from plait.data import Pack
 from plait.schema import Schema
 
+from ._agreed import agreed
 from ._memory import out_of_memory
 from ._settings import Training
 from ._state import State
@@ -41,7 +42,7 @@ def probe(schema: Schema, model: nn.Module, pack: Pack, settings: Training) -> i
     gpus = range(torch.cuda.device_count()) if chosen.device.startswith("cuda") else ()
     best, top = FIRST, 0.0
     with torch.random.fork_rng(gpus):
-        state = State.of(deepcopy(model), Sum(tuple(schema.tasks)), chosen)
+        state = State.of(deepcopy(model), Sum(tuple(schema.tasks)), chosen, world=World())
         size = FIRST
         while size <= max(len(pack), FIRST):
             rate = _rate(schema, state, pack, min(size, len(pack)))
@@ -59,9 +60,10 @@ def measured(schema: Schema, model: nn.Module, pack: Pack, settings: Training) -
     """
     if settings.batch_size != "auto":
         return settings
-    world, found = World.here(), probe(schema, model, pack, settings)
-    device = replace(settings, batch_size=None).resolve(len(pack)).device
-    return replace(settings, batch_size=int(world.told(float(found), device)) * world.size)
+    world = World.here()
+    found = 0 if world.rank else probe(schema, model, pack, settings)
+    agreed({})  # which takes longer than a step
+    return replace(settings, batch_size=int(world.told(float(found))) * world.size)
 
 
 def _rate(schema: Schema, state: State, pack: Pack, size: int) -> float:

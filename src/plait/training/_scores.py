@@ -64,4 +64,4 @@ def _outputs(
         for name, output in outputs(model, mine, device=device, half=half).items():
             found[name][start:stop] = output
     # Each row is that of one process, and zero in all others.
-    return {name: world.sum(output, device) for name, output in found.items()}
+    return {name: world.sum(output) for name, output in found.items()}

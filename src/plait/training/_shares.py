@@ -61,7 +61,7 @@ class Shares:
                 mine[name] += int(labels.mask.sum())
         seen = _seen(parts)
         numbers = [*mine.values(), *(each for row in seen for each in row)]
-        found = world.sums([float(each) for each in numbers], device)
+        found = world.sums([float(each) for each in numbers])
         totals = dict(zip(mine, found, strict=False))
         there = {name: count for name, count in mine.items() if totals[name]}
         width = 2 + len(parts[0].inputs)
@@ -104,7 +104,8 @@ class Shares:
         """
         names = wanted if self.counts is None else self.counts
         return {
-            name: losses[name] if name in losses else 0.0 * outputs[name].float().sum()
+            # No row of it: a number that is not finite in one without a label is nobody's loss.
+            name: losses[name] if name in losses else outputs[name].float()[:0].sum()
             for name in (losses if names is None else names)
         }
 
@@ -112,9 +113,7 @@ class Shares:
         """The losses of all rows of all processes."""
         if self.counts is None or self.totals is None:
             return dict(losses)
-        sums = self.world.sums(
-            [count * losses[name] for name, count in self.counts.items()], self.device
-        )
+        sums = self.world.sums([count * losses[name] for name, count in self.counts.items()])
         return {
             name: total / self.totals[name] for name, total in zip(self.counts, sums, strict=True)
         }

@@ -3,14 +3,20 @@
 import os
 import signal
 import threading
+import time
 from types import FrameType
 from typing import Any
 
 ASKED = (signal.SIGINT, signal.SIGTERM)
+AGAIN = 1.0
+"""Seconds in which a signal is the one before it."""
 
 
 class Signals:
     """While it is entered, the first signal to end is noted, and the second ends at once.
+
+    A machine that shuts down tells a launcher and its processes alike, and the launcher passes on
+    what it was told: what comes within a second is the first again.
 
     Signals reach the main thread alone; entered in another, nothing is noted.
 
@@ -23,6 +29,7 @@ class Signals:
 
     def __init__(self) -> None:
         self.asked: int | None = None
+        self._when = 0.0
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Signals":
@@ -37,7 +44,10 @@ class Signals:
         self._before = {}
 
     def _note(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if self.asked is not None and now - self._when < AGAIN:
+            return
         if self.asked is not None:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
-        self.asked = int(number)
+        self.asked, self._when = int(number), now

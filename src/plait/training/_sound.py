@@ -41,6 +41,9 @@ def sound(place: Path, identity: Mapping[str, str], world: World) -> dict[str, A
         if manifest.get("format") != FORMAT:
             raise UnsoundError(f"it is of format {manifest.get('format')!r}, not {FORMAT}.")
         known = dict(manifest["sha256"])
+        strange = {each.name for each in place.glob("*.safetensors")} - set(known)
+        if strange:
+            raise UnsoundError(f"it holds {sorted(strange)[:3]}, which its manifest does not name.")
         parts = sorted(name for name in known if SHARD.fullmatch(name))
         for part in (STATE, *(parts[world.rank :: world.size] if parts else [TENSORS])):
             if digest(place / part) != known.get(part):

@@ -1,7 +1,7 @@
 """Rows that a process takes along where it lacks what others have."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -21,7 +21,9 @@ class Spare:
     is in no loss, so that what it takes is time and not truth.
 
     Args:
-        rows: The row, by input; an input that no row has is not in it.
+        rows: The row, by input, with all its other inputs hidden; an input that no row has is not
+            in it.
+        nothing: A row of which nothing is shown.
 
     Example:
         >>> cells = {"x": Masked(torch.tensor([0.0, 7.0]), torch.tensor([False, True]))}
@@ -32,6 +34,7 @@ class Spare:
     """
 
     rows: Mapping[str, Batch]
+    nothing: Batch
 
     @classmethod
     def of(cls, pack: Pack) -> "Spare":
@@ -42,9 +45,10 @@ class Spare:
                 part = pack.slice(start, min(start + SOME, len(pack)))
                 there = part.inputs[name].present.nonzero()
                 if len(there):
-                    rows[name] = part[there[0].cpu()]
+                    rows[name] = _alone(part[there[0].cpu()], name)
                     break
-        return cls(rows)
+        # A process without any row, in a step of rows that have nothing, takes one like them.
+        return cls(rows, _alone(pack[torch.zeros(1, dtype=torch.long)]))
 
     def added(self, batch: Batch, lacking: Collection[str]) -> Batch:
         """A batch, and behind it a row for each input that it lacks.
@@ -54,6 +58,8 @@ class Spare:
             lacking: The inputs that are wanted.
         """
         more = [self.rows[name] for name in lacking if name in self.rows]
+        if not more and not len(batch):
+            more = [self.nothing]
         if not more:
             return batch
         inputs = {
@@ -71,6 +77,15 @@ class Spare:
         if first is None:
             return None
         return self.added(self.rows[first], [name for name in self.rows if name != first])
+
+
+def _alone(batch: Batch, name: str | None = None) -> Batch:
+    """A row with one input shown: what else it has, others may lack."""
+    inputs = {
+        each: cells if each == name else replace(cells, mask=torch.zeros_like(cells.mask))
+        for each, cells in batch.inputs.items()
+    }
+    return Batch(inputs, {}, batch.rows)
 
 
 def _end_to_end(parts: Sequence[Masked]) -> Masked:

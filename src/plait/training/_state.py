@@ -4,6 +4,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from ._compile import Compiled
 from ._device import seed, usable
 from ._memory import Parts, out_of_memory
 from ._non_finite import refuse_weights
+from ._refused import refuse_together
 from ._schedule import pace, parameter_groups
 from ._settings import Training
 from ._sharding import full, shard
@@ -75,6 +77,7 @@ class State:
         modality: ModalityBalancer | None = None,
         spare: Spare | None = None,
         shared: Collection[str] = (),
+        world: World | None = None,
     ) -> "State":
         """The beginning.
 
@@ -85,23 +88,14 @@ class State:
             modality: What is done with the losses of single inputs; None where there are none.
             spare: What this process takes along where it lacks an input.
             shared: The names of the weights that tasks share, where they are sharded.
+            world: The processes; left out, those that are running.
 
         Raises:
             ConfigError: If there is no such device, or nothing to compile with.
         """
-        start, world = time.monotonic(), World.here()
+        start, world = time.monotonic(), World.here() if world is None else world
         parts = world.size > 1 and chosen.strategy == "fsdp"
-        compares, name = balancer.needs != "losses", type(balancer).__name__
-        world.refuse(
-            {
-                "`modality_balancing`": modality is not None,
-                '`compile` with `strategy="fsdp"`': parts and chosen.compile,
-                f'{name} with `strategy="fsdp"`': parts and balancer.needs == "jacobian",
-                f'`accumulate` and {name} with `strategy="fsdp"`': (
-                    parts and compares and chosen.accumulate > 1
-                ),
-            }
-        )
+        refuse_together(world, chosen, balancer, modality)
         usable(chosen.device)
         given, model = model, deepcopy(model) if parts else model
         model.to(chosen.device).train()
@@ -110,7 +104,13 @@ class State:
         if modality:
             modality.to(chosen.device)
         # They were built and pre-trained alike, but not always to the last bit.
-        world.share([*model.state_dict().values(), *balancer.state_dict().values()])
+        world.share(
+            [
+                each
+                for part in (model, balancer)
+                for each in chain(part.parameters(), part.buffers())
+            ]
+        )
         averaged = Average(model, chosen.average or 0.0)
         if parts:
             shard(model, chosen.device, often=balancer.needs != "losses")

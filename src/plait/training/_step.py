@@ -160,7 +160,8 @@ def _balanced(
     counts: Mapping[str, int] | None,
     over: Sequence[Tensor] | None,
 ) -> dict[str, Tensor]:
-    compares, several = balancer.needs != "losses", counts is not None
+    # Where nobody has a label there is nothing to compare, and nobody to wait for.
+    compares, several = balancer.needs != "losses", bool(counts)
     sharded = compares and several and over is not None
     # A rule that changes the gradient itself needs that of all processes in one place.
     whole = parts > 1 or (several and balancer.needs == "jacobian")
@@ -171,8 +172,8 @@ def _balanced(
         micro=(place, parts),
         exact=compares and whole and not sharded,
         totals=totals,
-        ranks=None if not several else "sharded" if sharded else "exact",
-        counts=counts,
+        ranks="off" if not several else "sharded" if sharded else "exact",
+        counts=counts if several else None,
         check=False,  # losses that are not finite are refused before the optimizer steps
     )
 

@@ -16,6 +16,8 @@ from ._sharding import sharded
 from ._world import World
 
 TENSORS = "tensors.safetensors"
+PART = "shard-{:05d}-model-00001-of-00001.safetensors"
+"""What DCP calls the file of a process, counted from 1."""
 SHARD = re.compile(r"shard-\d{5}-model-\d{5}-of-\d{5}\.safetensors")
 Like = Callable[[str, torch.Size, torch.dtype], Tensor]
 
@@ -86,14 +88,28 @@ def store(tensors: Mapping[str, Tensor], folder: Path, world: World) -> dict[str
     except CheckpointException as error:
         why = next(iter(error.failures.values()))[0]
         raise OSError(str(why)) from error
-    # Each looks at its share of the files, and tells the others what it found.
-    names = sorted(each.name for each in folder.iterdir() if SHARD.fullmatch(each.name))
-    mine = torch.zeros(len(names), 32)
-    for at in range(world.rank, len(names), world.size):
-        sync(folder / names[at])
-        mine[at] = torch.tensor(list(bytes.fromhex(digest(folder / names[at]))))
-    told = world.sum(mine, world.home).to(torch.uint8).tolist()
-    return {name: bytes(each).hex() for name, each in zip(names, told, strict=True)}
+    return _vouched(folder, world)
+
+
+def _vouched(folder: Path, world: World) -> dict[str, str]:
+    """Bring the file of each process to the disk; the SHA-256 of all of them, by name."""
+    mine = torch.zeros(world.size, 34)  # whether there is one, whether that failed, and 32 bytes
+    path, why = folder / PART.format(world.rank + 1), None
+    try:
+        if path.is_file():  # one that holds no part of anything writes none
+            sync(path)
+            mine[world.rank, 2:] = torch.tensor(list(bytes.fromhex(digest(path))))
+            mine[world.rank, 0] = 1
+    except OSError as error:
+        why, mine[world.rank, 1] = error, 1
+    told = world.sum(mine).to(torch.uint8).tolist()
+    if why is not None or any(failed for _, failed, *_ in told):
+        raise why or OSError("it failed in another process")
+    return {
+        PART.format(rank): bytes(each).hex()
+        for rank, (there, _, *each) in enumerate(told, 1)
+        if there
+    }
 
 
 def _whole(name: str, size: torch.Size, kind: torch.dtype) -> Tensor:

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from plait._errors import Stopped
 from plait._model import Model
 from plait.balancing import Balancer, Sum
 from plait.data import Pack
 from plait.modality_balancing import ModalityBalancer
 from plait.schema import Schema
 
-from ._agreed import agreed
 from ._ahead import ahead_if_slow
 from ._augment import augment
 from ._callback import Callback
@@ -29,11 +27,11 @@ from ._scores import scores
 from ._settings import Training
 from ._settle import settle
 from ._sharding import whole
-from ._snapshot import restore, snapshot
 from ._spare import Spare
 from ._state import State
 from ._watch import watch
 from ._world import World, heard
+from ._writing import begun, end_if_asked, write
 
 WHY = ("done", "asked", "patience", "budget")
 
@@ -112,7 +110,7 @@ class Trainer:
             rank=state.world.rank,
             world=state.world.size,
         )
-        mark, stopped = self._begun(state), "done"
+        mark, stopped = begun(self.checkpoints, state), "done"
         for callback in self.callbacks:
             callback.on_start(epochs)
             if mark.steps:
@@ -155,10 +153,11 @@ class Trainer:
             elif self.budget and state.elapsed >= self.budget:
                 stopped = "budget"
             # One process decides for all: their clocks and callbacks are not the same.
-            stopped = WHY[int(state.world.told(float(WHY.index(stopped)), chosen.device))]
+            stopped = WHY[int(state.world.told(float(WHY.index(stopped))))]
             if stopped != "done":
                 break
-            self._write(state, mark)
+            write(self.checkpoints, state, mark)
+        end_if_asked(self.checkpoints, state, mark)
         state.end(mark.kept)
         history = History(
             tuple(mark.records),
@@ -196,7 +195,8 @@ class Trainer:
         for batch in ahead_if_slow(ready):
             progress = (epoch + mark.step / count) / epochs
             if self.budget:
-                spent = state.world.told(state.elapsed, chosen.device) / self.budget
+                # Each has a clock, and a budget that is what its own clock has left.
+                spent = state.world.told(state.elapsed / self.budget)
                 progress = max(progress, spent)
                 if progress >= 1 and mark.step:
                     break  # the time is used up; the rate has fallen with it
@@ -208,36 +208,9 @@ class Trainer:
             mark.step, mark.steps = mark.step + 1, mark.steps + 1
             for callback in self.callbacks:
                 callback.on_step(mark.step, count)
-            self._write(state, mark)
+            write(self.checkpoints, state, mark)
         state.balancer.end_epoch()
         return state.elapsed - mark.part.began
-
-    def _begun(self, state: State) -> Mark:
-        """Where to begin: where a checkpoint was written, if there is one to go on from."""
-        shelf = self.checkpoints
-        if shelf is None or shelf.begun is None:
-            return Mark()
-        found, shelf.begun = shelf.begun, None
-        return restore(state, *found)
-
-    def _write(self, state: State, mark: Mark) -> None:
-        """Write a checkpoint if one is due, and end if a signal asked to."""
-        shelf, world, device = self.checkpoints, state.world, state.chosen.device
-        if shelf is None:
-            return
-        # A signal may reach one of several processes, and their clocks differ.
-        mine = [float(shelf.signals.asked or 0), float(shelf.due(mark.steps) and not world.rank)]
-        asked, due = map(int, world.most(mine, device))
-        if not (asked or due):
-            return
-        place = None
-        if state.given is not None:  # each process holds a part
-            place = shelf.write(mark.steps, *snapshot(state, mark), world)
-        elif not world.rank:
-            place = shelf.write(mark.steps, *snapshot(state, mark))
-        agreed({})  # nobody goes on before it is written, which may take longer than a step
-        if asked:
-            raise Stopped(asked, mark.steps, place)
 
     def _scores(self, state: State, valid: Pack) -> dict[str, float]:
         half, model = state.chosen.precision == "bfloat16", state.averaged.module

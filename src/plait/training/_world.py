@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -60,33 +60,42 @@ class World:
         """Where numbers travel from."""
         return "cuda" if self.size > 1 and dist.get_backend() == "nccl" else "cpu"
 
-    def sums(self, numbers: Sequence[float], device: torch.device | str) -> list[float]:
+    def sums(self, numbers: Sequence[float]) -> list[float]:
         """The sum over all processes of each of some numbers."""
-        return self._reduced(numbers, device, dist.ReduceOp.SUM) if self.size > 1 else list(numbers)
+        return self._reduced(numbers, dist.ReduceOp.SUM) if self.size > 1 else list(numbers)
 
-    def most(self, numbers: Sequence[float], device: torch.device | str) -> list[float]:
+    def most(self, numbers: Sequence[float]) -> list[float]:
         """The largest over all processes of each of some numbers."""
-        return self._reduced(numbers, device, dist.ReduceOp.MAX) if self.size > 1 else list(numbers)
+        return self._reduced(numbers, dist.ReduceOp.MAX) if self.size > 1 else list(numbers)
 
-    def told(self, number: float, device: torch.device | str) -> float:
+    def told(self, number: float) -> float:
         """The number of the first process, in all."""
         if self.size == 1:
             return number
-        table = torch.tensor([number], dtype=torch.float64, device=device)
+        table = torch.tensor([number], dtype=torch.float64, device=self.home)
         dist.broadcast(table, 0)
         return table.item()
 
-    def share(self, tensors: Iterable[Tensor]) -> None:
-        """Let tensors be those of the first process, in all."""
-        if self.size > 1:
-            for tensor in tensors:
-                dist.broadcast(tensor, 0)
+    @torch.no_grad()
+    def share(self, tensors: Sequence[Tensor]) -> None:
+        """Let tensors be those of the first process, in all; small ones travel together."""
+        if self.size == 1:
+            return
+        few: dict[torch.dtype, list[Tensor]] = {}
+        for tensor in tensors:
+            few.setdefault(tensor.dtype, []).append(tensor)
+        for kind in few.values():
+            for some in _packets(kind):
+                line = torch.cat([each.reshape(-1).to(self.home) for each in some])
+                dist.broadcast(line, 0)
+                for tensor, part in zip(some, line.split([t.numel() for t in some]), strict=True):
+                    tensor.copy_(part.view_as(tensor))
 
-    def sum(self, tensor: Tensor, device: torch.device | str) -> Tensor:
+    def sum(self, tensor: Tensor) -> Tensor:
         """The sum over all processes of a tensor, on the processor."""
         if self.size == 1:
             return tensor
-        moved = tensor.to(device)
+        moved = tensor.to(self.home)
         dist.all_reduce(moved)
         return moved.cpu()
 
@@ -113,7 +122,7 @@ class World:
                 work()
         except fails as error:
             why = error
-        (failed,) = self.most([float(why is not None)], self.home)
+        (failed,) = self.most([float(why is not None)])
         if why is not None:
             raise why
         if failed:
@@ -152,25 +161,23 @@ class World:
             for weight, grad, count in zip(weights, found, found[-1].tolist(), strict=False):
                 weight.grad = (grad / self.size).view_as(weight) if count else None
 
-    def refuse(self, options: Mapping[str, bool]) -> None:
-        """Refuse what several processes do not do together.
-
-        Raises:
-            ConfigError: If something of that is asked for.
-        """
-        wrong = [name for name, asked in options.items() if asked]
-        if self.size > 1 and wrong:
-            raise ConfigError(
-                f"{self.size} processes train together, which goes with all choices but "
-                f"{', '.join(wrong)}. Leave that out, or train in one process."
-            )
-
-    def _reduced(
-        self, numbers: Sequence[float], device: torch.device | str, how: "dist.ReduceOp.RedOpType"
-    ) -> list[float]:
-        table = torch.tensor(numbers, dtype=torch.float64, device=device)
+    def _reduced(self, numbers: Sequence[float], how: "dist.ReduceOp.RedOpType") -> list[float]:
+        table = torch.tensor(numbers, dtype=torch.float64, device=self.home)
         dist.all_reduce(table, how)
         return table.tolist()
+
+
+def _packets(tensors: Sequence[Tensor], most: int = 1 << 20) -> list[list[Tensor]]:
+    """Tensors put together up to so many numbers; one that has more goes alone."""
+    packets: list[list[Tensor]] = []
+    room = 0
+    for tensor in tensors:
+        if room < tensor.numel() or not packets:
+            packets.append([])
+            room = most
+        packets[-1].append(tensor)
+        room -= tensor.numel()
+    return packets
 
 
 @contextmanager
