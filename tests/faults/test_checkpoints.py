@@ -1,6 +1,7 @@
 """Promises 3 and 6 to 8: a checkpoint is whole or not there, and damage is always found."""
 
 import errno
+import json
 import os
 import random
 import shutil
@@ -21,6 +22,7 @@ from plait import (
     Regression,
     Training,
 )
+from plait._durable import sealed
 from plait.training import Checkpoints, _checkpoints as module, _stored as stored
 
 from .kills import learner, table
@@ -68,6 +70,15 @@ def test_what_was_written_is_found(tmp_path):
 
 def test_who_may_read_one_file_may_read_all(tmp_path):
     assert len({each.stat().st_mode for each in files(written(tmp_path).found[-1])}) == 1
+
+
+def test_what_a_later_version_wrote_is_neither_passed_over_nor_removed(tmp_path):
+    made = written(tmp_path)
+    place = made.found[-1] / "manifest.json"
+    place.write_text(sealed({**json.loads(place.read_text()), "format": 99}))
+    with pytest.raises(ArtifactError, match=r"should be of format 1. It is of 99. Go on with"):
+        shelf(tmp_path).newest()
+    assert len(made.found) == 2
 
 
 def test_a_file_that_nobody_vouches_for_is_found(tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from plait._durable import digest, sealed
-from plait._errors import PlaceError
+from plait._errors import ArtifactError, PlaceError
 
 from ._stored import SHARD, TENSORS
 from ._world import World
@@ -31,15 +31,16 @@ def sound(place: Path, identity: Mapping[str, str], world: World) -> dict[str, A
     Raises:
         UnsoundError: If a file is damaged or not there.
         PlaceError: If it is of another training.
+        ArtifactError: If another version of plait wrote it, in another form.
     """
-    part = MANIFEST
+    manifest = _manifest(place)
+    form, part = manifest.get("format"), MANIFEST
+    if form != FORMAT:
+        raise ArtifactError(
+            f"The checkpoint {str(place)!r} should be of format {FORMAT}. It is of {form!r}. Go on "
+            "with the version of plait that wrote it, or begin anew (`--overwrite`)."
+        )
     try:
-        text = _small(place / part)
-        manifest = json.loads(text)
-        if not isinstance(manifest, dict) or sealed(manifest) != text:
-            raise UnsoundError(f"its {MANIFEST!r} was changed or is damaged.")
-        if manifest.get("format") != FORMAT:
-            raise UnsoundError(f"it is of format {manifest.get('format')!r}, not {FORMAT}.")
         known = dict(manifest["sha256"])
         strange = {each.name for each in place.glob("*.safetensors")} - set(known)
         if strange:
@@ -60,6 +61,19 @@ def sound(place: Path, identity: Mapping[str, str], world: World) -> dict[str, A
         f"another {' and another '.join(other)}. Give what it was begun with, or begin anew "
         "(`--overwrite`)."
     )
+
+
+def _manifest(place: Path) -> dict[str, Any]:
+    try:
+        text = _small(place / MANIFEST)
+        manifest = json.loads(text)
+        if isinstance(manifest, dict) and sealed(manifest) == text:
+            return manifest
+    except FileNotFoundError as error:
+        raise UnsoundError(f"it lacks {MANIFEST!r}.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise UnsoundError(f"its {MANIFEST!r} cannot be read ({error}).") from error
+    raise UnsoundError(f"its {MANIFEST!r} was changed or is damaged.")
 
 
 def _small(path: Path) -> str:
