@@ -53,8 +53,8 @@ def checkpoint() -> list:
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         assert shelf.write(2, {"w": torch.zeros(100_000)}, {"step": 2}) is None
-    tensors, plain = Checkpoints(SMALL / "run" / "checkpoints", {}).newest()
-    whole = bool(tensors["w"].eq(1).all()) and plain["step"] == 1
+    stored, plain = Checkpoints(SMALL / "run" / "checkpoints", {}).newest()
+    whole = bool(stored.read()["w"].eq(1).all()) and plain["step"] == 1
     return [[str(each.message) for each in told], whole, before == there()]
 
 

@@ -26,23 +26,28 @@ def pack_of(rows: int) -> Pack:
 
 
 @cache
-def mapped() -> Pack:
+def held(rows: int) -> Pack:
+    return pack_of(rows)
+
+
+@cache
+def mapped(rows: int = 1_000) -> Pack:
     with tempfile.TemporaryDirectory() as folder:
         with PackWriter(Path(folder)) as writer:
-            writer.append(pack_of(1_000))
+            writer.append(held(rows))
         return stored_pack(Path(folder), writer.described(), mapped=True)
 
 
 @settings(max_examples=25)
-@given(st.integers(1, 1_300), st.integers(1, 300), st.integers(0, 2), st.booleans())
+@given(st.integers(1, 260), st.integers(1, 60), st.integers(0, 2), st.booleans())
 def test_with_a_window_every_row_comes_once_with_its_own_cells(window, size, epoch, bucket):
-    loader = Loader(mapped(), size, seed=4, window=window, bucket=bucket)
+    loader = Loader(mapped(200), size, seed=4, window=window, bucket=bucket)
     batches = list(loader.epoch(epoch))
     assert len(batches) == loader.steps(epoch)
     assert max(map(len, batches)) <= size
     rows = torch.cat([batch.rows for batch in batches])
-    assert sorted(rows.tolist()) == list(range(1_000))
-    whole = pack_of(1_000)
+    assert sorted(rows.tolist()) == list(range(200))
+    whole = held(200)
     for batch in batches[:3]:
         wanted = whole[batch.rows]
         assert torch.equal(batch.inputs["x"].values, wanted.inputs["x"].values)

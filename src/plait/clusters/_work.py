@@ -2,7 +2,7 @@
 
 import json
 import os
-import socket
+import platform
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -52,7 +52,7 @@ def work(order: Mapping[str, Any]) -> None:
         if not refused.is_file():
             raise RuntimeError(str(error)) from None  # what travels through Ray is words
     except (UserError, NonFiniteError) as error:
-        draft = refused.with_name(f"{REFUSED}.{socket.gethostname()}.{os.getpid()}")
+        draft = refused.with_name(f"{REFUSED}.{platform.node()}.{os.getpid()}")
         draft.write_text(json.dumps([type(error).__name__, str(error)]), encoding="utf-8")
         draft.replace(refused)
         left()
