@@ -22,6 +22,8 @@ ENDINGS = (".csv", ".parquet", ".arrow", ".feather", ".jsonl")
 TEXT = (".csv", ".jsonl")
 BLOCK = 8_192
 COPIED = 1 << 22
+OPENED = "opened"
+"""Said by the process that makes the file, once it clears away whatever happens."""
 
 Write = Callable[["pa.Table"], object]
 Kind = Callable[[Path], AbstractContextManager[Write]]
@@ -88,6 +90,8 @@ def _no_room(target: Path, error: OSError) -> UserError:
 def _made(target: Path, kind: Kind, crew: Crew) -> Generator[Write]:
     mark, text = crew.mark(), target.suffix.lower() in TEXT
     with draft(target, mark) as file:
+        if crew.size > 1:
+            crew.say(OPENED)
         with kind(file) as write:
             yield write
             for place, size in () if text else _pieces(target, mark, crew):
@@ -105,6 +109,7 @@ def _piece_of(target: Path, kind: Kind, crew: Crew) -> Generator[Write]:
     # Text is put together as it is; in other formats the foot knows where rows are.
     kind = {_csv: _csv_without_names, _json_lines: _json_lines}.get(kind, _stream)
     sizes: list[int] = []
+    crew.hear(OPENED)  # from here on the first process clears away what others may leave
     with offered(target, crew.mark(), crew.rank) as file:
         with kind(file) as write:
             yield lambda table: (sizes.append(table.num_rows), write(table))
