@@ -1,6 +1,8 @@
 """What to do when memory runs out."""
 
 import mmap
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import torch
 
@@ -31,6 +33,25 @@ def out_of_memory(error: RuntimeError | MemoryError) -> bool:
     return any(each in told for each in SAYS) or (
         any(each in told for each in MAYBE) and not _room(ROOM)
     )
+
+
+@contextmanager
+def told_in_words() -> Generator[None]:
+    """Say in plain words that there is no memory, where no smaller part would help.
+
+    Raises:
+        ConfigError: If that is why something failed.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        raise ConfigError(
+            "There should be memory for the rows of a step, beside the model and the table. There "
+            f"is none: {(str(error).splitlines() or [type(error).__name__])[0]} Free some, or "
+            "choose a smaller `batch_size` or `width`, or more parts (`accumulate`)."
+        ) from error
 
 
 def _room(size: int) -> bool:

@@ -21,6 +21,7 @@ from ._common import common
 from ._history import Epoch, History
 from ._loader import Loader
 from ._mark import Mark
+from ._memory import told_in_words
 from ._probe import measured
 from ._resident import resident
 from ._scores import scores
@@ -79,7 +80,7 @@ class Trainer:
             modality: What is done with the losses of single inputs; left out, there are none.
 
         Raises:
-            ConfigError: If there is no such device.
+            ConfigError: If there is no such device, or no memory for the rows of a step.
             NonFiniteError: If a loss or a gradient is NaN or infinite, before the optimizer steps.
             ArtifactError: If it is to go on from a checkpoint, and there is none that fits.
             Stopped: If a signal asked to end, once a checkpoint is written.
@@ -95,7 +96,8 @@ class Trainer:
         state = State.of(model, balancer, chosen, modality, spare, shared)
         gpus = range(torch.cuda.device_count()) if chosen.device.startswith("cuda") else ()
         shelf = self.checkpoints
-        with torch.random.fork_rng(gpus), shelf.signals if shelf else nullcontext(), heard():
+        noted = shelf.signals if shelf else nullcontext()
+        with torch.random.fork_rng(gpus), noted, heard(), told_in_words():
             return self._run(state, train, valid)
 
     def _run(self, state: State, train: Pack, valid: Pack | None) -> History:
