@@ -10,9 +10,9 @@ from plait.training._memory import told_in_words
     "error", [RuntimeError("[enforce fail] can't allocate memory: 9 bytes\nmore"), MemoryError()]
 )
 def test_a_lack_of_memory_is_told_in_words(error):
-    with pytest.raises(ConfigError, match="There should be memory for the rows of a step") as told:
-        with told_in_words():
-            raise error
+    words = "There should be memory for the rows of a step"
+    with pytest.raises(ConfigError, match=words) as told, told_in_words():
+        raise error
     assert told.value.__cause__ is error
     assert "more parts" in str(told.value)
 
