@@ -6,6 +6,7 @@ A process of its own: where a file is mapped into memory, the system may end it 
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +30,9 @@ class Harm(Callback):
     def on_step(self, step: int, steps: int) -> None:
         self.steps += 1
         if self.steps == 3:
+            # What is read ahead is there by then: a file that is cut while it is copied from ends
+            # the process, which nothing can be done about.
+            time.sleep(1.5)
             for file in self.files():
                 self.how(file)
                 self.done += 1
