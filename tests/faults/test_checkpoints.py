@@ -93,6 +93,7 @@ def test_what_first_checkpoints_left_half_done_is_cleared_away(tmp_path):
     other = home.with_name(f".{home.name}.87654321.tmp")
     left.mkdir(parents=True)
     other.mkdir()
+    home.with_name(f".{home.name}.notes.tmp").write_text("a file of somebody else")
     written(tmp_path)
     assert not left.parent.exists()
     assert other.exists(), "what is somebody else's stays"

@@ -224,7 +224,7 @@ class Checkpoints:
         firsts = [
             each
             for each in home.parent.glob(f".{glob.escape(home.name)}.*.tmp")
-            if [inner.name for inner in each.iterdir()] == [self.folder.name]
+            if each.is_dir() and [inner.name for inner in each.iterdir()] == [self.folder.name]
         ]
         for left in [*firsts, *self.folder.glob(".step-*.tmp")]:
             shutil.rmtree(left, ignore_errors=True)

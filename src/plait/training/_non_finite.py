@@ -46,13 +46,12 @@ def refuse_non_finite(schema: Schema, told: Sequence[Told]) -> None:
         )
 
 
-def refuse_weights(weights: Mapping[str, Tensor], world: World, device: str) -> None:
+def refuse_weights(weights: Mapping[str, Tensor], world: World) -> None:
     """Check weights that are about to be kept.
 
     Args:
         weights: By name; of sharded ones, the part of this process is looked at.
         world: The processes, all of which are told.
-        device: Where their numbers travel from.
 
     Raises:
         NonFiniteError: If one is NaN or infinite.

@@ -20,7 +20,7 @@ class Shares:
 
     Args:
         world: The processes.
-        device: Where their numbers travel from.
+        device: Where the step is computed.
         parts: The parts of this process; in all processes as many, with the same inputs.
         counts: The rows here, of each task that any process has a label of; None for one process.
         totals: The same of all processes.
@@ -47,7 +47,7 @@ class Shares:
             schema: The fitted schema.
             parts: The parts of this process; of several processes, in all as many.
             world: The processes.
-            device: Where their numbers travel from.
+            device: Where the step is computed.
             spare: What a process takes along where it lacks an input.
 
         Raises:

@@ -234,7 +234,7 @@ class State:
         still = self._still
         found = self.averaged.module.named_parameters()
         weights = {name: weight for name, weight in found if name not in still}
-        refuse_weights(weights, self.world, self.chosen.device)
+        refuse_weights(weights, self.world)
 
     def end(self, kept: Mapping[str, Tensor]) -> None:
         """Leave weights in the model that was given, on the processor, whole."""
